@@ -150,9 +150,15 @@ class AmqpBroker:
 
     async def _subscribe(self, prepare: Prepare, handler: Handler, prefetch: int) -> _Subscription:
         subscription = _Subscription(prepare, handler, prefetch)
-        if self._connection is not None and self.connected:
-            await subscription.start(self._connection)
         self._subscriptions.append(subscription)
+        if self._connection is not None and self.connected:
+            try:
+                await subscription.start(self._connection)
+            except BrokerUnavailable:
+                if self.connected:
+                    self._subscriptions.remove(subscription)
+                    raise
+                # The connection broke meanwhile; the next one starts the subscription.
         return subscription
 
     @contextlib.asynccontextmanager

@@ -6,13 +6,15 @@ its own `x-death` headers say so. The body stays the job itself, so that a repla
 
 from __future__ import annotations
 
+import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.common.broker import Delivery
+from services.common.broker import Broker, Delivery, Outgoing
 from services.common.errors import QueueLabError
-from services.common.topology import DELIVERY_LIMIT
+from services.common.topology import DEAD, DELIVERY_LIMIT
 
 PERMANENT = "permanent"
 ATTEMPTS_SPENT = "attempts_spent"
@@ -48,19 +50,34 @@ class DeadLetter:
         }
 
 
-def describe(
-    error: QueueLabError, *, reason: str, attempt: int, origin: str, worker: str, at: float
-) -> DeadLetter:
-    """Return the dead letter of a job that a worker gives up."""
-    return DeadLetter(
+async def bury(
+    broker: Broker, delivery: Delivery, error: QueueLabError, *, reason: str, attempt: int, by: str
+) -> None:
+    """Publish a delivery, its body untouched, to the dead-letter queues; acknowledge it when that is confirmed.
+
+    Raise `BrokerUnavailable` when it is not: the delivery is then still unsettled.
+    """
+    letter = DeadLetter(
         reason=reason,
         error_code=error.code,
         error_message=str(error),
         attempt=attempt,
-        origin=origin,
-        worker=worker,
-        at=at,
+        origin=delivery.queue,
+        worker=by,
+        at=time.time(),
     )
+    await broker.publish(
+        Outgoing(
+            exchange=DEAD,
+            routing_key=delivery.queue,
+            body=delivery.body,
+            message_id=delivery.message_id or uuid.uuid4().hex,
+            headers=letter.headers(),
+            priority=delivery.priority,
+            mandatory=True,
+        )
+    )
+    delivery.ack()
 
 
 def read(delivery: Delivery, *, spent: int, now: float) -> DeadLetter:

@@ -8,6 +8,7 @@ Times are seconds since the epoch (UTC) as floats, durations are seconds, sizes 
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -128,6 +129,24 @@ class Event(Message):
         default=None, max_length=500, description="failed, retrying: for people"
     )
     retry_in_s: float | None = Field(default=None, description="retrying only: delay of the retry queue")
+
+    @classmethod
+    def of(cls, job: Job, name: JobEvent, *, attempt: int, clock: Clock, **more: Any) -> Self:  # noqa: ANN401
+        """Return an event of `job`; `more` are this class's own fields. It happens now."""
+        return cls(
+            name=name,
+            job_id=job.job_id,
+            kind=job.kind,
+            generation=job.generation,
+            attempt=attempt,
+            at=time.time(),
+            operations=job.operations,
+            filename=job.filename,
+            original_key=job.original_key,
+            priority=job.priority,
+            clock=clock,
+            **more,
+        )
 
     @property
     def event_id(self) -> str:

@@ -30,14 +30,9 @@ Main = Callable[[asyncio.Event], Awaitable[None]]
 """The body of a program; it ends soon after the event is set."""
 
 
-def instance_name(settings: ProgramSettings, program: str) -> str:
-    """Return the configured name, or one that is unique on this network."""
-    return settings.instance or f"{program}-{socket.gethostname()}-{os.getpid()}"
-
-
 def run(settings: ProgramSettings, program: str, main: Main) -> int:
     """Run a program until a signal; return its exit status: 0 after a graceful end, 1 after a failure."""
-    logs.configure(settings.log_level, instance_name(settings, program))
+    logs.configure(settings.log_level, settings.instance)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_until_signal(main, program))
@@ -50,15 +45,20 @@ def run(settings: ProgramSettings, program: str, main: Main) -> int:
     return 0
 
 
-def read(kind: type[SettingsT]) -> SettingsT:
-    """Read the settings from the environment, or end with a line for each that is wrong."""
+def read(kind: type[SettingsT], program: str) -> SettingsT:
+    """Read the settings from the environment, or end with a line for each that is wrong.
+
+    An instance without a name gets one that is unique on this network.
+    """
     try:
-        return kind()
+        settings = kind()
     except ValidationError as error:
         for wrong in error.errors(include_url=False, include_input=False):
             name = "LAB_" + "_".join(str(part) for part in wrong["loc"]).upper().removeprefix("LAB_")
             sys.stderr.write(f"{name}: {wrong['msg']}; `.env.example` shows what it may be.\n")
         raise SystemExit(2) from None
+    unique = f"{program}-{socket.gethostname()}-{os.getpid()}"
+    return settings.model_copy(update={"instance": settings.instance or unique})
 
 
 async def _until_signal(main: Main, program: str) -> None:
