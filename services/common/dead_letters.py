@@ -53,7 +53,7 @@ class DeadLetter:
 async def bury(
     broker: Broker, delivery: Delivery, error: QueueLabError, *, reason: str, attempt: int, by: str
 ) -> None:
-    """Publish a delivery, its body untouched, to the dead-letter queues; acknowledge it when that is confirmed.
+    """Publish a delivery, its body untouched, to the dead-letter queues; acknowledge it when confirmed.
 
     Raise `BrokerUnavailable` when it is not: the delivery is then still unsettled.
     """
