@@ -180,7 +180,7 @@ class AmqpBroker:
             except (AMQPError, OSError, BrokerUnavailable) as error:
                 pause = BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)]
                 failures += 1
-                log.warning("broker_unreachable", extra={"error": repr(error), "retry_in_s": pause})
+                log.warning("broker_unreachable", extra={"error": _reason(error), "retry_in_s": pause})
                 await self._disconnect()
                 await asyncio.sleep(pause)
                 continue
@@ -364,6 +364,14 @@ def _delivery(channel: _Channel, queue: str, method: Any, properties: Any, body:
         delivery_count=int(headers.get("x-delivery-count", 0)),
         settle=settle,
     )
+
+
+def _reason(error: BaseException) -> str:
+    """Return the innermost cause: pika wraps a refused connection in two layers of its own."""
+    inner = getattr(error, "exceptions", None) or getattr(error, "args", None)
+    if inner and isinstance(inner[-1], BaseException):
+        return _reason(inner[-1])
+    return repr(getattr(error, "exception", error))
 
 
 def _resolve(future: asyncio.Future[Any], value: object) -> None:

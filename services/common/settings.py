@@ -16,10 +16,12 @@ from services.common.topology import Layout
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
-class ProgramSettings(BaseSettings):
-    """What every program has."""
-
+class _Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="LAB_", extra="ignore", frozen=True)
+
+
+class ProgramSettings(_Settings):
+    """What every program has."""
 
     instance: str = Field(default="", description="name in logs and on the monitor, e.g. worker-2")
     host: str = Field(default="127.0.0.1", description="address that the program listens on")
@@ -31,7 +33,7 @@ class ProgramSettings(BaseSettings):
     )
 
 
-class BrokerSettings(BaseSettings):
+class BrokerSettings(_Settings):
     """Where RabbitMQ is."""
 
     amqp_url: SecretStr = Field(
@@ -42,7 +44,7 @@ class BrokerSettings(BaseSettings):
     )
 
 
-class StorageSettings(BaseSettings):
+class StorageSettings(_Settings):
     """Where the object store is."""
 
     s3_endpoint: str = Field(default="http://127.0.0.1:9000", description="URL of the S3 server")
@@ -51,7 +53,7 @@ class StorageSettings(BaseSettings):
     s3_bucket: str = Field(default="lab", description="bucket of originals, results and thumbnails")
 
 
-class DatabaseSettings(BaseSettings):
+class DatabaseSettings(_Settings):
     """Where the job table is."""
 
     database_url: SecretStr = Field(
@@ -59,13 +61,13 @@ class DatabaseSettings(BaseSettings):
     )
 
 
-class LayoutSettings(BaseSettings):
+class LayoutSettings(_Settings):
     """How image jobs are spread over work queues."""
 
     layout: Layout = Field(default="single", description="single, or per-operation: a queue for each pool")
 
 
-class LimitSettings(BaseSettings):
+class LimitSettings(_Settings):
     """Bounds that publishers and consumers agree on."""
 
     max_pixels: int = Field(
