@@ -84,6 +84,15 @@ class NotReady(LabError):
     """An instance runs but does not become ready in time."""
 
 
+class ApiUnreachable(LabError):
+    """The pipeline's API does not answer, or not as asked."""
+
+    @classmethod
+    def of(cls, url: str, cause: BaseException) -> "ApiUnreachable":
+        """Say that the API at `url` did not answer, and why."""
+        return cls(f"The API at {url} did not answer: {cause or type(cause).__name__}.", "See: labctl status")
+
+
 class SupervisorError(LabError):
     """The local supervisor does not answer, or refuses a command."""
 
