@@ -15,6 +15,8 @@ LabError
 └── Unsupported         this platform cannot run that runtime
 """
 
+from __future__ import annotations
+
 
 class LabError(Exception):
     """Root of all errors of the instrument: one sentence, and the next step."""
@@ -36,7 +38,7 @@ class UnknownName(LabError):
     """No service or instance has this name."""
 
     @classmethod
-    def of(cls, kind: str, name: str, known: list[str]) -> "UnknownName":
+    def of(cls, kind: str, name: str, known: list[str]) -> UnknownName:
         """Say which `kind` ("service", "instance") is unknown, and which are known."""
         listed = ", ".join(known) or "none"
         return cls(f"There is no {kind} called {name!r}.", f"Known are: {listed}.")
@@ -50,7 +52,7 @@ class StackDown(LabError):
     """The stack is not up."""
 
     @classmethod
-    def of(cls, project: str) -> "StackDown":
+    def of(cls, project: str) -> StackDown:
         """Say that the stack of `project` is not up."""
         return cls(f"The stack of project {project!r} is not up.", "Start it: labctl up")
 
@@ -59,7 +61,7 @@ class NotRunning(LabError):
     """An instance has no process to act on."""
 
     @classmethod
-    def of(cls, instance: str, state: str) -> "NotRunning":
+    def of(cls, instance: str, state: str) -> NotRunning:
         """Say that `instance` is not running but in `state`."""
         return cls(f"{instance} is {state}.", f"Start it: labctl restart {instance}")
 
@@ -88,7 +90,7 @@ class ApiUnreachable(LabError):
     """The pipeline's API does not answer, or not as asked."""
 
     @classmethod
-    def of(cls, url: str, cause: BaseException) -> "ApiUnreachable":
+    def of(cls, url: str, cause: BaseException) -> ApiUnreachable:
         """Say that the API at `url` did not answer, and why."""
         return cls(f"The API at {url} did not answer: {cause or type(cause).__name__}.", "See: labctl status")
 
