@@ -11,7 +11,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from labkit.runtime.private import make_private_dir
 from labkit.runtime.record import record_path
 from labkit.settings import base_environment
 from labkit.stack import Options, Port, Service
+from labkit.words import command
 
 PROGRAM = ("-m", "tests.contract.standin")
 DESK = Service("desk", "takes orders", command=PROGRAM, ports=(Port("http", 8000),))
@@ -54,7 +55,7 @@ def make(project: Project) -> LocalRuntime:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
-    """A project of its own; whatever the test did to it, `down` ends all its processes."""
+    """Give a project of its own; whatever a test does to it, `down` ends all its processes."""
     made = Project("survival", tmp_path, free_offset([8000], random.sample(range(1000, 39_000), 200)))
     yield made
     make(made).down(delete_data=True)
@@ -63,7 +64,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
 
 @pytest.fixture
 def runtime(project: Project) -> LocalRuntime:
-    """The runtime of the project."""
+    """Make the project's runtime."""
     return make(project)
 
 
@@ -92,7 +93,7 @@ def test_a_taken_port_is_explained(project: Project, runtime: LocalRuntime) -> N
     assert f"Port {project.port(8000)}, needed by desk-1, is held by" in refused.value.message
     assert f"(pid {os.getpid()})" in refused.value.message
     assert owned(project.state_dir) == []
-    offset = re.search(r"labctl up --port-offset (\d+)$", refused.value.next_step)
+    offset = re.search(r"up --port-offset (\d+)$", refused.value.next_step)
     assert offset
     other = make(replace(project, port_offset=int(offset[1])))
     other.up()
@@ -118,16 +119,22 @@ def test_the_offset_of_a_running_stack_is_in_force(project: Project, runtime: Lo
 def test_the_supervisor_may_die(project: Project, runtime: LocalRuntime) -> None:
     """Without its supervisor the stack runs on and is seen; `up` makes it whole again."""
     runtime.up(Options(prefetch=7))
-    supervisor_of(project).kill()
-    wait_gone([supervisor_of(project)], 5) if owned_supervisors(project) else None
+    end_supervisor(project)
     assert all_run(runtime)
-    with pytest.raises(SupervisorError, match="labctl up"):
+    with pytest.raises(SupervisorError, match=re.escape(command("up"))):
         runtime.kill("worker-1")
     events: list[Event] = []
     runtime.up(notify=events.append)
     assert events[0].progress == Progress.CLEANING
     assert all_run(runtime)
     assert runtime.environment()["LAB_PREFETCH"] == "7"
+
+
+def end_supervisor(project: Project) -> None:
+    """Kill the supervisor and wait until it is gone."""
+    victim = supervisor_of(project)
+    victim.kill()
+    assert wait_gone([victim], 5)
 
 
 def owned_supervisors(project: Project) -> list[Owned]:
@@ -138,7 +145,7 @@ def owned_supervisors(project: Project) -> list[Owned]:
 def test_down_needs_no_supervisor(project: Project, runtime: LocalRuntime) -> None:
     """`down` ends the instances of a stack whose supervisor was killed, or hangs."""
     runtime.up()
-    supervisor_of(project).kill()
+    end_supervisor(project)
     runtime.down()
     assert owned(project.state_dir) == []
     runtime.up()
@@ -187,11 +194,11 @@ def test_up_may_be_cut_off(project: Project, runtime: LocalRuntime, number: int,
         stderr=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
-    ) as command:
-        assert command.stdout
+    ) as running:
+        assert running.stdout
         if moment:
-            assert any(line.strip() == moment for line in command.stdout)
-        os.killpg(command.pid, number)
+            assert any(line.strip() == moment for line in running.stdout)
+        os.killpg(running.pid, number)
     runtime.up()
     assert all_run(runtime)
     assert len(owned_supervisors(project)) == 1
@@ -224,8 +231,10 @@ def lines_of(terminal: int) -> Iterator[str]:
 
 def test_two_at_once(project: Project, runtime: LocalRuntime) -> None:
     """Two `up` at the same moment make one stack."""
-    commands = [subprocess.Popen(up_program(project), cwd=REPOSITORY, stdout=subprocess.DEVNULL) for _ in "ab"]
-    assert [command.wait() for command in commands] == [0, 0]
+    commands = [
+        subprocess.Popen(up_program(project), cwd=REPOSITORY, stdout=subprocess.DEVNULL) for _ in "ab"
+    ]
+    assert [running.wait() for running in commands] == [0, 0]
     assert all_run(runtime)
     assert len(owned_supervisors(project)) == 1
 
@@ -244,7 +253,7 @@ def test_a_program_that_cannot_start_is_quoted(project: Project) -> None:
     began = time.monotonic()
     with pytest.raises(StartFailed, match="cannot start: no configuration") as failed:
         runtime.up()
-    assert failed.value.next_step == "Read more: labctl logs desk-1"
+    assert failed.value.next_step == f"Read more: {command('logs desk-1')}"
     assert time.monotonic() - began < 30
     make(project).up()
     assert all_run(make(project))
@@ -276,11 +285,10 @@ def test_deleted_data_is_gone(project: Project, runtime: LocalRuntime) -> None:
     assert not project.state_dir.exists()
 
 
-def test_the_supervisor_may_be_asked_to_end(
-    project: Project, runtime: LocalRuntime, eventually: Callable[[Callable[[], bool]], None]
-) -> None:
+def test_the_supervisor_may_be_asked_to_end(project: Project, runtime: LocalRuntime) -> None:
     """SIGTERM to the supervisor, as at the end of a login, ends the stack politely."""
     runtime.up()
+    everything = [entry.process for entry in owned(project.state_dir)]
     supervisor_of(project).terminate()
-    eventually(lambda: owned(project.state_dir) == [])
+    assert wait_gone(everything, 10)
     assert {line.text for line in runtime.logs("worker", lines=1)} == {"stopped"}
