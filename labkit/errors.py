@@ -17,6 +17,8 @@ LabError
 
 from __future__ import annotations
 
+from labkit.words import command
+
 
 class LabError(Exception):
     """Root of all errors of the instrument: one sentence, and the next step."""
@@ -54,7 +56,7 @@ class StackDown(LabError):
     @classmethod
     def of(cls, project: str) -> StackDown:
         """Say that the stack of `project` is not up."""
-        return cls(f"The stack of project {project!r} is not up.", "Start it: labctl up")
+        return cls(f"The stack of project {project!r} is not up.", f"Start it: {command('up')}")
 
 
 class NotRunning(LabError):
@@ -63,7 +65,7 @@ class NotRunning(LabError):
     @classmethod
     def of(cls, instance: str, state: str) -> NotRunning:
         """Say that `instance` is not running but in `state`."""
-        return cls(f"{instance} is {state}.", f"Start it: labctl restart {instance}")
+        return cls(f"{instance} is {state}.", f"Start it: {command(f'restart {instance}')}")
 
 
 class Busy(LabError):
@@ -92,7 +94,9 @@ class ApiUnreachable(LabError):
     @classmethod
     def of(cls, url: str, cause: BaseException) -> ApiUnreachable:
         """Say that the API at `url` did not answer, and why."""
-        return cls(f"The API at {url} did not answer: {cause or type(cause).__name__}.", "See: labctl status")
+        return cls(
+            f"The API at {url} did not answer: {cause or type(cause).__name__}.", f"See: {command('status')}"
+        )
 
 
 class SupervisorError(LabError):
