@@ -15,7 +15,7 @@ from typing import Any
 from labkit.words import ROOT
 
 DOOR = ("labctl", "labctl.py", "verify_setup.py")
-KIT = ("__init__.py", "errors.py", "words.py", "install", "doctor")
+KIT = ("__init__.py", "words.py", "install", "doctor")
 
 CLI = """
 import json, os, signal, sys

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 
 from labkit import words
-from labkit.errors import LabError
+from labkit.install.errors import LabError
 
 ERROR = "ERROR: "
 INSTALLING = "Installing collected packages"  # pip says so after it has fetched everything

@@ -95,7 +95,7 @@ def api() -> Iterator[Server]:
 
 def check(api: Server) -> dict[str, Result]:
     """Let the doctor look at the stack."""
-    project = Project("default", api.port - 8000, set())
+    project = Project("default", api.port - 8000)
     answer = stack.health(project)
     assert answer is not None
     return {result.name: result for result in stack.check_stack(project, answer)}
@@ -160,7 +160,7 @@ def test_silence_is_no_answer() -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as closed:
         port = closed.server_address[1]
     assert request(port, "/health") is None
-    assert stack.health(Project("default", port - 8000, set())) is None
+    assert stack.health(Project("default", port - 8000)) is None
 
 
 def test_script_checks_the_running_stack(api: Server) -> None:
@@ -168,7 +168,7 @@ def test_script_checks_the_running_stack(api: Server) -> None:
     done = subprocess.run(
         [sys.executable, "verify_setup.py", "--json"],
         cwd=ROOT,
-        env=environment(LAB_PORT_OFFSET=str(api.port - 8000)),
+        env=environment(LAB_PROJECT="stand-in", LAB_PORT_OFFSET=str(api.port - 8000)),
         capture_output=True,
         check=False,
     )

@@ -15,7 +15,6 @@ NEW_ENOUGH = pythons(11, 12, 13, 14)
 ROOMS = (
     "labctl.py",
     "verify_setup.py",
-    "labkit/errors.py",
     "labkit/words.py",
     "labkit/install",
     "labkit/doctor",

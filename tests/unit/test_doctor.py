@@ -17,8 +17,8 @@ from labkit.doctor import machine, passed, ports, stack, view
 from labkit.doctor.check import Result
 from labkit.doctor.holders import ancestors, holder
 from labkit.doctor.picture import make_png, png_size
-from labkit.doctor.project import Project, read_project
-from labkit.errors import LabError
+from labkit.doctor.project import PORTS, Project, read_project
+from labkit.install.errors import LabError
 
 OK = Result("memory", ok=True, detail="8.0 GB")
 NOTE = Result("Docker", ok=None, detail="not installed (optional)", fix="install it", optional=True)
@@ -93,7 +93,7 @@ def test_ancestors_hold_the_parent() -> None:
 def test_port_of_the_own_stack_is_well(listener: socket.socket, *, own: bool, expected: bool) -> None:
     """A port held by a process of this project passes, a stranger's fails and offers other ports."""
     offset = listener.getsockname()[1] - 8000
-    project = Project("default", offset, {os.getpid()} if own else set())
+    project = Project("default", offset, supervisor=os.getpid() if own else 0)
     result = ports.check_port("api", project, up=False)
     assert result.ok is expected
     assert ("--port-offset" in result.fix) is not expected
@@ -115,41 +115,52 @@ def test_project_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert read_project("blue", 0)[:2] == ("blue", 0)
 
 
+def test_project_comes_from_the_file_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the environment does not say is read from .env, the last line first."""
+    for name in ("LAB_PROJECT", "LAB_PORT_OFFSET"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(words, "ROOT", tmp_path)
+    (tmp_path / ".env").write_text("# my class\nLAB_PROJECT=red\nLAB_PORT_OFFSET = '300'\nLAB_PROJECT=blue\n")
+    assert read_project() == Project("blue", 300)
+
+
 @pytest.mark.parametrize("offset", ["many", "-1", "60000"])
 def test_bad_offset_is_an_error(monkeypatch: pytest.MonkeyPatch, offset: str) -> None:
     """An offset that is no number, or leads past the last port, is refused."""
     monkeypatch.setenv("LAB_PORT_OFFSET", offset)
-    with pytest.raises(LabError, match="LAB_PORT_OFFSET"):
+    with pytest.raises(LabError, match="port offset"):
         read_project()
 
 
 @pytest.mark.parametrize(
-    ("text", "pids", "offset"),
+    ("text", "expected"),
     [
-        ('{"port_offset": 200, "pids": {"api-1": 41, "arbiter": 40}}', {40, 41}, 200),
-        ('{"pids": {"api-1": {"pid": 41, "started": 9.5}}}', {41}, 0),
-        ('{"pids": [41]}', {41}, 0),
-        ("[]", set(), 0),
-        ("{broken", set(), 0),
+        (
+            '{"port_offset": 200, "supervisor": {"pid": 41, "created": 9.5}}',
+            Project("default", 200, 41, started=True),
+        ),
+        ('{"port_offset": 200, "supervisor": null}', Project("default", 200, 0, started=True)),
+        ("[]", Project("default", 100)),
+        ("{broken", Project("default", 100)),
     ],
 )
-def test_state_file_is_read_with_care(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, pids: set[int], offset: int
+def test_record_of_the_runtime_is_read_with_care(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, expected: Project
 ) -> None:
-    """The runtime's state tells process ids and the offset; a broken one tells nothing."""
-    for name in ("LAB_PROJECT", "LAB_PORT_OFFSET"):
-        monkeypatch.delenv(name, raising=False)
+    """The record of a running stack tells its ports and its supervisor; a broken one tells nothing."""
+    monkeypatch.delenv("LAB_PROJECT", raising=False)
+    monkeypatch.setenv("LAB_PORT_OFFSET", "100")
     monkeypatch.setattr(words, "ROOT", tmp_path)
-    state = tmp_path / ".lab/default/state.json"
+    state = tmp_path / ".lab/default/stack.json"
     state.parent.mkdir(parents=True)
     state.write_text(text)
-    assert read_project() == Project("default", offset, pids)
+    assert read_project() == expected
 
 
 def test_stack_that_should_run_is_a_failure() -> None:
     """No stack is a note; a started one that does not answer is a failure."""
-    assert stack.not_running(Project("default", 0, set())).passed
-    assert not stack.not_running(Project("default", 0, {1})).passed
+    assert stack.not_running(Project("default", 0)).passed
+    assert not stack.not_running(Project("default", 0, started=True)).passed
 
 
 def test_picture_is_a_real_png() -> None:
@@ -179,3 +190,9 @@ def test_memory_check_has_three_answers(
     result = machine.check_memory()
     assert result.ok is ok
     assert bool(result.fix) is not bool(ok)
+
+
+def test_ports_are_those_of_the_stack() -> None:
+    """The doctor's own list, which must work before anything is installed, equals the table of services."""
+    table = pytest.importorskip("labkit.stack")
+    assert set(PORTS.values()) == {port.base for service in table.SERVICES for port in service.ports}

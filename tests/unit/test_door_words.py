@@ -7,6 +7,7 @@ import pytest
 
 from labkit import words
 from labkit.install import python
+from labkit.install.errors import LabError
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the forms of POSIX shells")
 
@@ -55,3 +56,9 @@ def test_python_is_named_only_if_the_name_leads_to_it(
 def test_minimum_python(version: tuple[int, int], *, old: bool) -> None:
     """3.11 is the first that will do."""
     assert python.too_old(version) is old
+
+
+def test_one_root_of_all_errors() -> None:
+    """What the installer raises is shown by the command line like every other error."""
+    errors = pytest.importorskip("labkit.errors")
+    assert errors.LabError is LabError

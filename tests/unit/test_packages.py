@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from labkit.errors import LabError
 from labkit.install import packages, rabbitmq
+from labkit.install.errors import LabError
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="there is no local runtime on Windows")
 
@@ -117,11 +117,12 @@ def test_failed_update_does_not_stop_the_installation(machine: Machine) -> None:
     assert len(machine.called()) == 2
 
 
-def test_failed_installation_is_an_error(machine: Machine) -> None:
-    """When the last command fails, the error tells the command."""
-    machine.has("apt-get", "exit 100")
+def test_failed_installation_is_an_error(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    """When the last command fails, the error tells the command, after its last words."""
+    machine.has("apt-get", "echo no such package; exit 100")
     with pytest.raises(LabError, match="could not be installed") as caught:
         packages.ensure(NEED, "It is missing.", assume_yes=True)
+    assert "  no such package\n" in capsys.readouterr().err
     assert "apt-get install -y some-server" in caught.value.next_step
 
 
