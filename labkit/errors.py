@@ -11,25 +11,17 @@ LabError
 ├── MissingProgram      a program that the stack needs is not installed
 ├── StartFailed         an instance ends again and again while it starts
 ├── NotReady            an instance runs but does not become ready in time
+├── ApiUnreachable      the pipeline's API does not answer, or not as asked
 ├── SupervisorError     the local supervisor does not answer or refuses
 └── Unsupported         this platform cannot run that runtime
 """
 
 from __future__ import annotations
 
+from labkit.install.errors import LabError
 from labkit.words import command
 
-
-class LabError(Exception):
-    """Root of all errors of the instrument: one sentence, and the next step."""
-
-    def __init__(self, message: str, next_step: str) -> None:
-        super().__init__(message, next_step)
-        self.message = message
-        self.next_step = next_step
-
-    def __str__(self) -> str:
-        return f"{self.message} {self.next_step}"
+__all__ = ["LabError"]
 
 
 class ProjectError(LabError):
