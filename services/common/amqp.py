@@ -1,4 +1,4 @@
-"""The broker seam on RabbitMQ, through pika's asyncio connection; the only module that imports pika.
+"""The broker seam on RabbitMQ, through pika's asyncio connection; only this and `amqp_channel` import pika.
 
 One connection a program. Publishes share a channel with confirms and do not wait for each other, so many
 can be under way at once; every subscription has a channel of its own.
@@ -17,6 +17,7 @@ from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.exceptions import AMQPError
 from pika.spec import Basic
 
+from services.common.amqp_channel import REPLY_TIMEOUT_S, Channel, declare_queue, refuse, resolve
 from services.common.broker import Delivery, Depth, Handler, Outgoing, Settlement
 from services.common.confirms import Confirms
 from services.common.errors import BrokerUnavailable
@@ -25,11 +26,10 @@ from services.common.topology import Declarations, Queue
 log = logging.getLogger(__name__)
 
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0)
-REPLY_TIMEOUT_S = 15.0
 HEARTBEAT_S = 30
 BLOCKED_TIMEOUT_S = 60
 
-Prepare = Callable[["_Channel"], Awaitable[str]]
+Prepare = Callable[[Channel], Awaitable[str]]
 
 
 class AmqpBroker:
@@ -50,7 +50,7 @@ class AmqpBroker:
         self._topology = topology
         self._confirm_timeout_s = confirm_timeout_s
         self._connection: AsyncioConnection | None = None
-        self._publisher: _Channel | None = None
+        self._publisher: Channel | None = None
         self._confirms = Confirms()
         self._subscriptions: list[_Subscription] = []
         self._up = asyncio.Event()
@@ -111,10 +111,10 @@ class AmqpBroker:
     async def consume(self, queue: Queue | str, handler: Handler, *, prefetch: int) -> _Subscription:
         """Call `handler` in a task of its own for each delivery, at most `prefetch` at once."""
 
-        async def prepare(channel: _Channel) -> str:
+        async def prepare(channel: Channel) -> str:
             if isinstance(queue, str):
                 return queue
-            await _declare_queue(channel, queue)
+            await declare_queue(channel, queue)
             return queue.name
 
         return await self._subscribe(prepare, handler, prefetch)
@@ -122,7 +122,7 @@ class AmqpBroker:
     async def listen(self, exchange: str, keys: tuple[str, ...], handler: Handler) -> _Subscription:
         """Consume a copy of what is published from now on, through a queue that goes with the connection."""
 
-        async def prepare(channel: _Channel) -> str:
+        async def prepare(channel: Channel) -> str:
             frame = await channel.call("queue_declare", queue="", exclusive=True, auto_delete=True)
             name = str(frame.method.queue)
             for key in keys:
@@ -162,11 +162,11 @@ class AmqpBroker:
         return subscription
 
     @contextlib.asynccontextmanager
-    async def _channel(self) -> AsyncIterator[_Channel]:
+    async def _channel(self) -> AsyncIterator[Channel]:
         if self._connection is None or not self.connected:
             raise BrokerUnavailable("no connection to RabbitMQ")
         # A channel of its own: a passive declare of a missing queue closes the channel it was asked on.
-        channel = await _Channel.open(self._connection)
+        channel = await Channel.open(self._connection)
         try:
             yield channel
         finally:
@@ -195,20 +195,20 @@ class AmqpBroker:
         opened: asyncio.Future[AsyncioConnection] = asyncio.get_running_loop().create_future()
         self._connection = AsyncioConnection(
             self._parameters,
-            on_open_callback=lambda connection: _resolve(opened, connection),
-            on_open_error_callback=lambda _, error: _refuse(opened, error),
+            on_open_callback=lambda connection: resolve(opened, connection),
+            on_open_error_callback=lambda _, error: refuse(opened, error),
             on_close_callback=lambda _, error: self._on_lost(error),
         )
         async with asyncio.timeout(REPLY_TIMEOUT_S):
             await opened
         self.version = str(self._connection.server_properties.get("version", ""))
-        publisher = await _Channel.open(self._connection)
+        publisher = await Channel.open(self._connection)
         for exchange in self._topology.exchanges:
             await publisher.call(
                 "exchange_declare", exchange=exchange.name, exchange_type=exchange.kind, durable=True
             )
         for queue in self._topology.queues:
-            await _declare_queue(publisher, queue)
+            await declare_queue(publisher, queue)
         await self._confirm(publisher)
         # Before the subscriptions: who gets a delivery may want to publish at once.
         self._publisher = publisher
@@ -216,7 +216,7 @@ class AmqpBroker:
             await subscription.start(self._connection)
         self._up.set()
 
-    async def _confirm(self, channel: _Channel) -> None:
+    async def _confirm(self, channel: Channel) -> None:
         def settle(frame: Any) -> None:  # noqa: ANN401  (pika frames have no types)
             accepted = isinstance(frame.method, Basic.Ack)
             note = self._confirms.confirmed if accepted else self._confirms.refused
@@ -240,7 +240,7 @@ class AmqpBroker:
         if connection is None or not connection.is_open:
             return
         closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        connection.add_on_close_callback(lambda *_: _resolve(closed, None))
+        connection.add_on_close_callback(lambda *_: resolve(closed, None))
         connection.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(2):
@@ -254,7 +254,7 @@ class _Subscription:
         self._prepare = prepare
         self._handler = handler
         self._prefetch = prefetch
-        self._channel: _Channel | None = None
+        self._channel: Channel | None = None
         self._tag = ""
         self._cancelled = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -262,7 +262,7 @@ class _Subscription:
     async def start(self, connection: AsyncioConnection) -> None:
         if self._cancelled:
             return
-        channel = await _Channel.open(connection)
+        channel = await Channel.open(connection)
         queue = await self._prepare(channel)
         await channel.call("basic_qos", prefetch_count=self._prefetch)
 
@@ -297,55 +297,7 @@ class _Subscription:
             delivery.reject(requeue=True)
 
 
-class _Channel:
-    """A pika channel whose methods can be awaited."""
-
-    def __init__(self, raw: Any) -> None:  # noqa: ANN401  (pika has no published types)
-        self.raw = raw
-        self._waiting: set[asyncio.Future[Any]] = set()
-        raw.add_on_close_callback(lambda _, error: self._fail(error))
-
-    @classmethod
-    async def open(cls, connection: AsyncioConnection) -> _Channel:
-        """Open a channel; raise `BrokerUnavailable` when the connection breaks meanwhile."""
-        opened: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        try:
-            connection.channel(on_open_callback=lambda raw: _resolve(opened, raw))
-            async with asyncio.timeout(REPLY_TIMEOUT_S):
-                return cls(await opened)
-        except (AMQPError, TimeoutError) as error:
-            raise BrokerUnavailable(f"RabbitMQ opened no channel: {error!r}") from error
-
-    async def call(self, method: str, **arguments: Any) -> Any:  # noqa: ANN401  (frames have no types)
-        """Call a method that answers through a callback, and wait for the answer."""
-        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting.add(reply)
-        try:
-            getattr(self.raw, method)(**arguments, callback=lambda frame: _resolve(reply, frame))
-            async with asyncio.timeout(REPLY_TIMEOUT_S):
-                return await reply
-        except (AMQPError, TimeoutError) as error:
-            raise BrokerUnavailable(f"RabbitMQ did not do {method}: {error!r}") from error
-        finally:
-            self._waiting.discard(reply)
-
-    def close(self) -> None:
-        """Close without waiting."""
-        if self.raw.is_open:
-            self.raw.close()
-
-    def _fail(self, error: BaseException) -> None:
-        for reply in self._waiting:
-            _refuse(reply, error)
-
-
-async def _declare_queue(channel: _Channel, queue: Queue) -> None:
-    await channel.call("queue_declare", queue=queue.name, durable=True, arguments=queue.arguments)
-    for binding in queue.bindings:
-        await channel.call("queue_bind", queue=queue.name, exchange=binding.exchange, routing_key=binding.key)
-
-
-def _delivery(channel: _Channel, queue: str, method: Any, properties: Any, body: bytes) -> Delivery:  # noqa: ANN401
+def _delivery(channel: Channel, queue: str, method: Any, properties: Any, body: bytes) -> Delivery:  # noqa: ANN401
     headers = properties.headers or {}
 
     def settle(how: Settlement) -> None:
@@ -377,13 +329,3 @@ def _reason(error: BaseException) -> str:
     if inner and isinstance(inner[-1], BaseException):
         return _reason(inner[-1])
     return repr(getattr(error, "exception", error))
-
-
-def _resolve(future: asyncio.Future[Any], value: object) -> None:
-    if not future.done():
-        future.set_result(value)
-
-
-def _refuse(future: asyncio.Future[Any], error: BaseException) -> None:
-    if not future.done():
-        future.set_exception(error)
