@@ -306,8 +306,13 @@ class _Subscription:
 
 def _delivery(channel: Channel, queue: str, method: Any, properties: Any, body: bytes) -> Delivery:  # noqa: ANN401
     headers = properties.headers or {}
+    settled = False
 
     def settle(how: Settlement) -> None:
+        nonlocal settled
+        if settled:
+            return  # RabbitMQ closes a channel that settles twice
+        settled = True
         # After a lost connection the broker hands the message out again: nothing is left to settle.
         if not channel.raw.is_open:
             log.info("delivery_stale", extra={"queue": queue})
@@ -325,6 +330,7 @@ def _delivery(channel: Channel, queue: str, method: Any, properties: Any, body: 
         message_id=properties.message_id or "",
         priority=properties.priority or 0,
         redelivered=method.redelivered,
-        delivery_count=int(headers.get("x-delivery-count", 0)),
+        # The broker writes the header from the second delivery on; before that it is whatever was published.
+        delivery_count=int(headers.get("x-delivery-count", 0)) if method.redelivered else 0,
         settle=settle,
     )

@@ -187,8 +187,13 @@ class MemoryBroker:
 
     def _hand_out(self, name: str, consumer: _Consumer, message: _Message) -> None:
         consumer.in_hand += 1
+        settled = False
 
         def settle(how: Settlement) -> None:
+            nonlocal settled
+            if settled or name not in self._queues:
+                return
+            settled = True
             consumer.in_hand -= 1
             if how == "requeue":
                 self._return(name, message)
