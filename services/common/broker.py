@@ -31,7 +31,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """A message handed to a consumer, until it is acknowledged or rejected; only the first of these counts."""
+    """A message handed to a consumer, until it is acknowledged or rejected; the first of these counts."""
 
     queue: str
     body: bytes
