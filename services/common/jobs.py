@@ -19,6 +19,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from services.common.errors import DatabaseUnavailable
 from services.common.messages import (
@@ -73,6 +74,17 @@ table = sa.Table(
     ),
     sa.Index("jobs_by_seq", "seq"),
     sa.Index("jobs_by_status", "status", "id"),
+)
+
+_NO_CHANGE = sa.update(table).values(seq=table.c.seq).where(sa.false())
+_ONE_WRITER = sa.select(sa.func.pg_advisory_xact_lock(0x1AB))
+
+_NOTICE = sa.update(table).where(table.c.notified_at.is_(None)).returning(table.c.status)
+
+_KEPT = ("thumbnail_path", "thumbnail_size", "processing_started_at", "notified_at", "worker", "queue")
+_TAKEN = (
+    *("status", "rank", "generation", "attempt", "seq", "processed_at"),
+    *("reason", "error_code", "error_message", "clock", "outputs"),
 )
 
 
@@ -146,7 +158,10 @@ class JobStore:
     def create_schema(self) -> None:
         """Make the table; one program does this, the tracker."""
         with self._transaction() as connection:
-            _metadata.create_all(connection)
+            # Not create_all(): it looks first and makes then, and two programs may do so at once.
+            connection.execute(CreateTable(table, if_not_exists=True))
+            for index in sorted(table.indexes, key=lambda index: str(index.name)):
+                connection.execute(CreateIndex(index, if_not_exists=True))
 
     def ping(self) -> None:
         """Return when the table can be read."""
@@ -171,6 +186,8 @@ class JobStore:
             }
             for job in jobs
         ]
+        if not rows:
+            return
         with self._transaction() as connection:
             connection.execute(self._insert.on_conflict_do_nothing(index_elements=["job_id"]), rows)
 
@@ -184,6 +201,8 @@ class JobStore:
             )
         )
         rows = [{"of": job_id, "first": 1, "now": json.dumps(clock)} for job_id, clock in clocks.items()]
+        if not rows:
+            return
         with self._transaction() as connection:
             connection.execute(statement, rows)
 
@@ -192,16 +211,13 @@ class JobStore:
 
         Events that are older than their row, or that repeat it, change nothing.
         """
-        changes: list[Change] = []
         with self._transaction() as connection:
-            seq = connection.execute(sa.select(sa.func.max(table.c.seq))).scalar() or 0
+            seq = self._last_seq(connection)
+            changes: list[Change] = []
             for event in events:
-                seq += 1
-                status = self._apply_one(connection, event, seq)
-                if status is None:
-                    seq -= 1
-                else:
-                    changes.append(_change(event, status, seq))
+                change = self._apply_one(connection, event, seq + 1 + len(changes))
+                if change is not None:
+                    changes.append(change)
         return changes
 
     def get(self, job_id: str) -> JobRow | None:
@@ -215,10 +231,10 @@ class JobStore:
         if wanted.status:
             statement = statement.where(table.c.status == wanted.status)
         if wanted.operation:
-            # Operations are canonical text: names begin it, or follow a semicolon.
+            # Canonical text: a name begins it or follows a semicolon, its arguments follow a comma.
             joined = sa.literal(";").concat(table.c.operations).concat(sa.literal(";"))
-            name = sa.func.replace(joined, ",", ";")
-            statement = statement.where(name.contains(f";{wanted.operation};", autoescape=True))
+            named = (joined.contains(f";{wanted.operation}{end}", autoescape=True) for end in ",;")
+            statement = statement.where(sa.or_(*named))
         if wanted.job_ids:
             statement = statement.where(table.c.job_id.in_(wanted.job_ids))
         if wanted.cursor is not None:
@@ -256,52 +272,48 @@ class JobStore:
         with self._transaction() as connection:
             return {str(value): count for value, count in connection.execute(statement)}
 
-    def _apply_one(self, connection: sa.Connection, event: Event, seq: int) -> Status | None:
-        """Return the status after the event, None when it changed nothing."""
-        if event.name != "job.notified":
-            moved = connection.execute(self._upsert, _values(event, seq)).rowcount > 0
-            return STATUS_AFTER[event.name] if moved else None
-        first_notice = (
-            sa.update(table)
-            .where(table.c.job_id == event.job_id)
-            .where(table.c.generation == event.generation, table.c.notified_at.is_(None))
-            .values(notified_at=event.at, seq=seq)
-            .returning(table.c.status)
+    def _last_seq(self, connection: sa.Connection) -> int:
+        # A write comes first: from there on no other writer takes the same numbers, and SQLite has its lock.
+        exclude = _NO_CHANGE if connection.dialect.name == "sqlite" else _ONE_WRITER
+        connection.execute(exclude)
+        return connection.execute(sa.select(sa.func.max(table.c.seq))).scalar() or 0
+
+    def _apply_one(self, connection: sa.Connection, event: Event, seq: int) -> Change | None:
+        """Return the row's change, None when the event changed nothing."""
+        if event.name == "job.notified":
+            notice = _NOTICE.where(table.c.job_id == event.job_id, table.c.generation == event.generation)
+            row = connection.execute(notice.values(notified_at=event.at, seq=seq)).one_or_none()
+        else:
+            row = connection.execute(self._upsert, _values(event, seq)).one_or_none()
+        if row is None:
+            return None
+        return Change(
+            seq=seq,
+            job_id=event.job_id,
+            status=row.status,
+            generation=event.generation,
+            attempt=event.attempt,
+            error_code=event.error_code,
         )
-        return cast("Status | None", connection.execute(first_notice).scalar())
 
     def _upsert_statement(self) -> sa.Executable:
         new = self._insert.excluded
-        # What an event does not know must not erase what the row does.
+        same_generation = table.c.generation == new.generation
+        # What an event does not know must not erase what the row does, unless a new generation began.
         kept = {
-            name: sa.func.coalesce(new[name], table.c[name])
-            for name in ("thumbnail_path", "thumbnail_size", "processing_started_at", "worker", "queue")
-        }
-        taken = {
-            name: new[name]
-            for name in (
-                "status",
-                "rank",
-                "generation",
-                "attempt",
-                "seq",
-                "processed_at",
-                "notified_at",
-                "reason",
-                "error_code",
-                "error_message",
-                "clock",
-                "outputs",
-            )
+            name: sa.case((same_generation, sa.func.coalesce(new[name], table.c[name])), else_=new[name])
+            for name in _KEPT
         }
         ended = table.c.rank >= RANK["completed"]
         position = sa.tuple_(table.c.generation, table.c.attempt, table.c.rank)
         newer = position < sa.tuple_(new.generation, new.attempt, new.rank)
+        # The API marks a row queued by itself, without a place in the order of changes.
+        unannounced = (table.c.seq == 0) & (position == sa.tuple_(new.generation, new.attempt, new.rank))
         return self._insert.on_conflict_do_update(
             index_elements=["job_id"],
-            set_={**taken, **kept},
-            where=newer & ~(ended & (table.c.generation == new.generation)),
-        )
+            set_={**{name: new[name] for name in _TAKEN}, **kept},
+            where=(newer | unannounced) & ~(ended & same_generation),
+        ).returning(table.c.status)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
@@ -314,10 +326,12 @@ class JobStore:
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _: object) -> None:
-    connection.execute("pragma journal_mode = wal")
+    connection.execute(f"pragma busy_timeout = {BUSY_TIMEOUT_S * 1000}")
+    # The mode stays with the file. Locked (whatever the timeout): another program is just changing it.
+    with contextlib.suppress(sqlite3.OperationalError):
+        connection.execute("pragma journal_mode = wal")
     # With WAL this loses no committed row when a process dies, only when the machine does.
     connection.execute("pragma synchronous = normal")
-    connection.execute(f"pragma busy_timeout = {BUSY_TIMEOUT_S * 1000}")
 
 
 def _values(event: Event, seq: int) -> dict[str, object]:
@@ -352,17 +366,6 @@ def _values(event: Event, seq: int) -> dict[str, object]:
         "clock": json.dumps(event.clock),
         "outputs": json.dumps([output.model_dump() for output in event.outputs]),
     }
-
-
-def _change(event: Event, status: Status, seq: int) -> Change:
-    return Change(
-        seq=seq,
-        job_id=event.job_id,
-        status=status,
-        generation=event.generation,
-        attempt=event.attempt,
-        error_code=event.error_code,
-    )
 
 
 def _row(found: sa.RowMapping) -> JobRow:
