@@ -1,0 +1,1 @@
+@setlocal & set "LAB_SCRIPT=.\labctl" & py -3 "%~dp0labctl.py" %*

@@ -1,0 +1,106 @@
+"""Which process listens on a port. Linux: from /proc. macOS: from lsof."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import NamedTuple, Optional, Set, Tuple
+
+PROC = Path("/proc")
+LISTEN = "0A"  # the state of a listening socket in /proc/net/tcp
+
+
+class Holder(NamedTuple):
+    """The process that holds a port."""
+
+    pid: int  # 0: it belongs to another user, so it cannot be seen
+    name: str
+    user: str = ""
+
+    def __str__(self) -> str:
+        if self.pid:
+            return f"{self.name} (pid {self.pid})"
+        return f"a process of user {self.user}" if self.user else "a process of another user"
+
+
+def holder(port: int) -> Optional[Holder]:
+    """Return who listens on the TCP port, or None if nothing on this machine tells."""
+    if (PROC / "net/tcp").exists():
+        return _from_proc(port)
+    return _from_lsof(port) if shutil.which("lsof") else None
+
+
+def ancestors(pid: int) -> Set[int]:
+    """Return `pid` and the process ids above it, as far as /proc tells."""
+    family = set()  # type: Set[int]
+    while pid > 1 and pid not in family:
+        family.add(pid)
+        try:
+            # The name stands in brackets and may hold anything; the parent comes second after it.
+            pid = int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError, IndexError):
+            break
+    return family
+
+
+def _from_proc(port: int) -> Optional[Holder]:
+    inodes, uid = _listening(port)
+    if not inodes:
+        return None
+    for folder in PROC.glob("[0-9]*"):
+        if _holds(folder, inodes):
+            return Holder(int(folder.name), _name(folder))
+    return Holder(0, "", _user(uid))
+
+
+def _listening(port: int) -> Tuple[Set[str], int]:
+    """Return the inodes of the sockets that listen on `port`, and their owner's user id."""
+    inodes = set()  # type: Set[str]
+    uid = -1
+    for table in ("net/tcp", "net/tcp6"):
+        try:
+            lines = (PROC / table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for fields in map(str.split, lines):
+            if fields[3] == LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
+                inodes.add(fields[9])
+                uid = int(fields[7])
+    return inodes, uid
+
+
+def _holds(folder: Path, inodes: Set[str]) -> bool:
+    try:
+        links = [os.readlink(str(entry)) for entry in (folder / "fd").iterdir()]
+    except OSError:  # gone meanwhile, or another user's
+        return False
+    return any(f"socket:[{inode}]" in links for inode in inodes)
+
+
+def _name(folder: Path) -> str:
+    try:
+        return (folder / "comm").read_text().strip()
+    except OSError:
+        return "a process"
+
+
+def _user(uid: int) -> str:
+    import pwd  # noqa: PLC0415 - Windows has no pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _from_lsof(port: int) -> Optional[Holder]:
+    command = ["lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fpc"]
+    try:
+        text = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10, check=False
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(r"p(\d+)\nc(.*)", text.decode(errors="replace"))
+    return Holder(int(found.group(1)), found.group(2)) if found else None

@@ -1,0 +1,60 @@
+"""Checks that the stack's ports are free, or held by the stack itself."""
+
+import errno
+import socket
+import sys
+from typing import List, Optional
+
+from labkit import words
+from labkit.doctor.check import Result
+from labkit.doctor.holders import ancestors, holder
+from labkit.doctor.project import PORTS, Project
+
+HOST = "127.0.0.1"
+OFFSET_STEP = 100
+
+
+def check_ports(project: Project, *, up: bool) -> List[Result]:
+    """Check each port of the project; `up` says that its stack answers."""
+    return [check_port(service, project, up=up) for service in PORTS]
+
+
+def check_port(service: str, project: Project, *, up: bool) -> Result:
+    """Tell whether the port of `service` is free for it, and who holds it if not."""
+    port = project.port(service)
+    name = f"port {port} {service}"
+    free = is_free(port)
+    if free:
+        return Result(name, ok=True, detail="free")
+    who = holder(port)
+    if up or (who is not None and who.pid and project.pids & ancestors(who.pid)):
+        return Result(name, ok=True, detail=f"held by the running stack{f': {who}' if who else ''}")
+    fix = words.command(f"up --port-offset {free_offset(project.offset)}")
+    if free is None:
+        return Result(name, ok=None, detail="this system does not allow a test", fix=fix)
+    return Result(name, ok=False, detail=f"held by {who or 'another program'}", fix=fix)
+
+
+def is_free(port: int) -> Optional[bool]:
+    """Tell whether a server may listen on the port; None if the system refuses to tell."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        if probe.connect_ex((HOST, port)) == 0:
+            return False
+    with socket.socket() as probe:
+        if sys.platform != "win32":  # there, it would take the port away from its holder
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            return False if error.errno == errno.EADDRINUSE else None
+    return True
+
+
+def free_offset(current: int) -> int:
+    """Return the next offset at which all ports are free."""
+    last = 65535 - max(PORTS.values())
+    for offset in range(current + OFFSET_STEP, last, OFFSET_STEP):
+        if all(is_free(port + offset) for port in PORTS.values()):
+            return offset
+    return 0
