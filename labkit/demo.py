@@ -1,4 +1,4 @@
-"""The demo: the `mix` workload through a running stack, with a ledger, verified results and a run directory."""
+"""The demo: the `mix` workload through a running stack, verified and accounted for in a run directory."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from labkit import words
 from labkit.doctor import brokers, machine, ports, stack, view
 from labkit.doctor.check import Result, Results, passed
 from labkit.doctor.project import read_project
-from labkit.errors import LabError
+from labkit.install.errors import LabError
 
 __all__ = ["Result", "examine", "main", "passed"]
 
@@ -31,13 +31,15 @@ def examine(project: Optional[str] = None, port_offset: Optional[int] = None) ->
     return results
 
 
-def main(arguments: List[str], again: str = "") -> int:
+def main(
+    arguments: List[str], again: str = "", project: Optional[str] = None, port_offset: Optional[int] = None
+) -> int:
     """Print the results; `again` names the script that was run. Returns 0 if all is well, else 1."""
     typed = words.script(again) if again else words.command("doctor")
     parser = argparse.ArgumentParser(prog=typed, description="Is this computer ready for Queue Lab?")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     wants_json = parser.parse_args(arguments).json
-    results = examine()
+    results = examine(project, port_offset)
     text = view.as_json(results) if wants_json else view.as_text(results, colour=_colour(), again=typed)
     encoding = sys.stdout.encoding or "ascii"
     sys.stdout.write(text.encode(encoding, "replace").decode(encoding) + "\n")

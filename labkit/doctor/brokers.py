@@ -15,14 +15,10 @@ DOCKER_GUIDE = "https://docs.docker.com/engine/install/"
 
 
 def check_brokers() -> List[Result]:
-    """Check RabbitMQ and Docker. One of them is enough: then the other one is optional."""
+    """Check RabbitMQ and Docker. Docker is optional, and with it so is RabbitMQ."""
     server = check_rabbitmq()
     docker = check_docker()
-    if server.ok:
-        return [server, _optional(docker)]
-    if docker.ok:
-        return [_optional(server), docker]
-    return [server, docker]
+    return [_optional(server) if docker.ok else server, _optional(docker)]
 
 
 def check_rabbitmq() -> Result:

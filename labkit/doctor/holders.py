@@ -72,10 +72,18 @@ def _listening(port: int) -> Tuple[Set[str], int]:
 
 def _holds(folder: Path, inodes: Set[str]) -> bool:
     try:
-        links = [os.readlink(str(entry)) for entry in (folder / "fd").iterdir()]
+        entries = list((folder / "fd").iterdir())
     except OSError:  # gone meanwhile, or another user's
         return False
-    return any(f"socket:[{inode}]" in links for inode in inodes)
+    sockets = {f"socket:[{inode}]" for inode in inodes}
+    return any(_link(entry) in sockets for entry in entries)
+
+
+def _link(entry: Path) -> str:
+    try:
+        return os.readlink(str(entry))
+    except OSError:  # closed meanwhile
+        return ""
 
 
 def _name(folder: Path) -> str:

@@ -8,7 +8,7 @@ from typing import List, Optional
 from labkit import words
 from labkit.doctor.check import Result
 from labkit.doctor.holders import ancestors, holder
-from labkit.doctor.project import PORTS, Project
+from labkit.doctor.project import HIGHEST_OFFSET, PORTS, Project
 
 HOST = "127.0.0.1"
 OFFSET_STEP = 100
@@ -27,7 +27,8 @@ def check_port(service: str, project: Project, *, up: bool) -> Result:
     if free:
         return Result(name, ok=True, detail="free")
     who = holder(port)
-    if up or (who is not None and who.pid and project.pids & ancestors(who.pid)):
+    own = who is not None and project.supervisor in ancestors(who.pid)
+    if up or own:
         return Result(name, ok=True, detail=f"held by the running stack{f': {who}' if who else ''}")
     fix = words.command(f"up --port-offset {free_offset(project.offset)}")
     if free is None:
@@ -53,8 +54,7 @@ def is_free(port: int) -> Optional[bool]:
 
 def free_offset(current: int) -> int:
     """Return the next offset at which all ports are free."""
-    last = 65535 - max(PORTS.values())
-    for offset in range(current + OFFSET_STEP, last, OFFSET_STEP):
+    for offset in range(current + OFFSET_STEP, HIGHEST_OFFSET, OFFSET_STEP):
         if all(is_free(port + offset) for port in PORTS.values()):
             return offset
     return 0

@@ -1,11 +1,11 @@
-"""Which project is looked at: its name, its ports, and the state that its runtime keeps."""
+"""Which project is looked at: its name, its ports, and whether its runtime has it up."""
 
 import json
 import os
-from typing import Any, Dict, Iterator, NamedTuple, Optional, Set
+from typing import Any, Dict, NamedTuple, Optional
 
 from labkit import words
-from labkit.errors import LabError
+from labkit.install.errors import LabError
 
 PORTS = {
     "api": 8000,
@@ -15,7 +15,10 @@ PORTS = {
     "rabbitmq": 5772,
     "management": 15772,
     "metrics": 15792,
-}  # before the offset; the last three are the private RabbitMQ's
+    "distribution": 25772,
+    "epmd": 4469,
+}  # before the offset; the last five are the private RabbitMQ's
+HIGHEST_OFFSET = 39536
 
 
 class Project(NamedTuple):
@@ -23,7 +26,8 @@ class Project(NamedTuple):
 
     name: str
     offset: int
-    pids: Set[int]  # processes that its runtime has started
+    supervisor: int = 0  # the process above all of a local stack's; 0: none
+    started: bool = False  # the runtime has a record of it: `up` was run, and `down` was not
 
     def port(self, service: str) -> int:
         """Return the port of `service`, offset included."""
@@ -33,43 +37,46 @@ class Project(NamedTuple):
 def read_project(name: Optional[str] = None, offset: Optional[int] = None) -> Project:
     """Return the project that is asked for; what is None comes from LAB_PROJECT and LAB_PORT_OFFSET.
 
-    Without any offset, it is that of the running stack. Raises LabError.
+    The offset of a running stack wins. Raises LabError.
     """
-    name = name or os.environ.get("LAB_PROJECT") or "default"
-    state = _state(name)
-    if offset is None:
-        offset = _offset(os.environ.get("LAB_PORT_OFFSET") or state.get("port_offset") or 0)
-    return Project(name, offset, set(_pids(state.get("pids"))))
+    name = name or setting("LAB_PROJECT") or "default"
+    record = _record(name)
+    chosen = offset if offset is not None else setting("LAB_PORT_OFFSET") or 0
+    supervisor = record.get("supervisor")
+    pid = supervisor.get("pid") if isinstance(supervisor, dict) else 0
+    return Project(name, _number(record.get("port_offset", chosen)), pid or 0, started=bool(record))
 
 
-def _state(name: str) -> Dict[str, Any]:
+def setting(name: str) -> str:
+    """Return a setting from the environment, or else from the file .env; "" if neither has it."""
+    if name in os.environ:
+        return os.environ[name]
     try:
-        state = json.loads((words.ROOT / ".lab" / name / "state.json").read_text())
+        lines = (words.ROOT / ".env").read_text().splitlines()
+    except OSError:
+        return ""
+    pairs = [line.strip().partition("=") for line in lines]
+    values = [value.strip().strip("\"'") for key, _, value in pairs if key.strip() == name]
+    return values[-1] if values else ""
+
+
+def _record(name: str) -> Dict[str, Any]:
+    """Return what the runtime keeps about a stack that is up; {} if there is none."""
+    try:
+        record = json.loads((words.ROOT / ".lab" / name / "stack.json").read_text())
     except (OSError, ValueError):
         return {}
-    return state if isinstance(state, dict) else {}
+    return record if isinstance(record, dict) else {}
 
 
-def _offset(value: object) -> int:
+def _number(value: object) -> int:
     try:
         offset = int(str(value))
     except ValueError:
         offset = -1
-    if not 0 <= offset <= 65535 - max(PORTS.values()):
+    if not 0 <= offset <= HIGHEST_OFFSET:
         raise LabError(
-            f"LAB_PORT_OFFSET is {value!r}, which is not a number from 0 to {65535 - max(PORTS.values())}.",
+            f"The port offset {value!r} is not a number from 0 to {HIGHEST_OFFSET}.",
             "Take it away: unset LAB_PORT_OFFSET",
         )
     return offset
-
-
-def _pids(value: object) -> Iterator[int]:
-    """Find the process ids in `value`: {"api-1": 123}, {"api-1": {"pid": 123, …}} or a list of either."""
-    if isinstance(value, int):
-        yield value
-    elif isinstance(value, dict):
-        for inner in [value["pid"]] if "pid" in value else value.values():
-            yield from _pids(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _pids(inner)

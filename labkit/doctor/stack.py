@@ -35,7 +35,7 @@ def check_stack(project: Project, answer: Answer) -> List[Result]:
 def not_running(project: Project) -> Result:
     """Say that there is no stack; that is a failure only if its runtime thinks that there is one."""
     detail = "not running: its services are checked when it is up"
-    if not project.pids:
+    if not project.started:
         return Result("stack", ok=None, detail=detail, fix=words.command("up"), optional=True)
     detail = f"project {project.name} was started, but no API answers on port {project.port('api')}"
     return Result("stack", ok=False, detail=detail, fix=words.command("up"))

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import List
 
 from labkit import words
-from labkit.errors import LabError
 from labkit.install import environment, python
+from labkit.install.errors import LabError
 from labkit.install.say import report, say
 
 INTERRUPTED = 130  # what a shell answers for a command that Ctrl-C ended

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Iterable, List, Optional, Set, Tuple
 
 from labkit import words
-from labkit.errors import LabError
 from labkit.install import packages, pip, python, stamp
+from labkit.install.errors import LabError
 from labkit.install.lock import only_one
 from labkit.install.say import say
 from labkit.install.stamp import BASE, Stamp, Wanted
@@ -79,8 +79,9 @@ class Environment:
         started = time.monotonic()
         current = self._usable()
         if current is None:
+            require_venv(assume_yes=assume_yes)
             say("Setting up Queue Lab's own Python environment in .venv (once, about a minute) ...")
-            current = self._create(keep_open, assume_yes=assume_yes)
+            current = self._create(keep_open)
         else:
             say("Updating Queue Lab's Python packages in .venv ...")
         chosen = {group for group in groups | current.digests.keys() if group in self._wanted.groups}
@@ -100,8 +101,7 @@ class Environment:
         digests = {group: self._digest(group) for group in groups}
         stamp.write(self._stamp, current._replace(digests=digests, finished=True))
 
-    def _create(self, keep_open: Tuple[int, ...], *, assume_yes: bool) -> Stamp:
-        require_venv(assume_yes=assume_yes)
+    def _create(self, keep_open: Tuple[int, ...]) -> Stamp:
         if self.folder.exists():
             shutil.rmtree(str(self.folder))
         self.folder.mkdir()

@@ -4,12 +4,15 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from typing import Callable, List, NamedTuple, Optional
 
 from labkit import words
-from labkit.errors import LabError
+from labkit.install.errors import LabError
 from labkit.install.say import ask as ask_person
 from labkit.install.say import say
+
+LAST_LINES = 12  # how much of a failed command is shown
 
 Ask = Callable[[str], bool]
 
@@ -66,25 +69,28 @@ def ensure(need: Need, reason: str, *, assume_yes: bool, ask: Ask = ask_person) 
         raise LabError(reason, f"Install it with this system's own tools: {need.apt or need.brew}.")
     shown = _shown(manager, name)
     if manager.rights == "su":
-        raise LabError(reason, f"You may not install packages here. Someone who may must run: {shown}")
-    if not assume_yes:
-        say(reason)
-        if not ask(f"Install it now? ({shown})"):
-            raise LabError(reason, f"Run: {shown}")
-    say(f"Installing {name} ...")
+        raise LabError(reason, f"You may not install packages here. An administrator must run: {shown}")
+    if not assume_yes and not ask(f"{reason} Install it now with: {shown} ?"):
+        raise LabError(reason, f"Run: {shown}")
+    say(f"Installing {name} (a minute or two) ...")
     if not _install(manager, name):
         raise LabError(f"{name} could not be installed; the reason stands above.", f"Try it by hand: {shown}")
 
 
 def _install(manager: Manager, name: str) -> bool:
-    """Run the manager's commands, their words on standard error; only the last one must succeed."""
+    """Run the manager's commands, of which only the last one must succeed; show its words if it does not."""
     status = 0
-    for step in _commands(manager, name):
-        try:
-            status = subprocess.call(step, stdin=subprocess.DEVNULL, stdout=2)
-        except OSError as error:
-            say(str(error))
-            status = 1
+    with tempfile.TemporaryFile() as log:
+        for step in _commands(manager, name):
+            try:
+                status = subprocess.call(step, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+            except OSError as error:
+                say(str(error))
+                status = 1
+        if status != 0:
+            log.seek(0)
+            for line in log.read().decode(errors="replace").splitlines()[-LAST_LINES:]:
+                say(f"  {line}")
     return status == 0
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 
 from labkit import words
-from labkit.errors import LabError
+from labkit.install.errors import LabError
 
+ERROR = "ERROR: "
 INSTALLING = "Installing collected packages"  # pip says so after it has fetched everything
 
 CAUSES = (
@@ -27,7 +28,7 @@ def make_venv(python: str, folder: Path, log: Path, keep_open: Tuple[int, ...]) 
     """Make a virtual environment in `folder`. Raises LabError."""
     if _run([python, "-I", "-m", "venv", str(folder)], log, keep_open) != 0:
         raise LabError(
-            f"Python could not make the environment {folder}: {_last_line(log)}",
+            f"Python could not make the environment {folder}: {_complaint(log)}",
             f"Delete {words.quote(str(folder))} and run the same command again. The whole log: {log}",
         )
     log.unlink()
@@ -45,7 +46,7 @@ def install(
     pins = ["-c", str(constraints)] if constraints else []
     if _run([*command, *pins, *requirements], log, keep_open) != 0:
         raise LabError(
-            f"pip could not install the Python packages: {_last_line(log)}",
+            f"pip could not install the Python packages: {_complaint(log)}",
             f"{_next_step(log)} The whole log: {log}",
         )
 
@@ -81,11 +82,11 @@ def _run(command: List[str], log: Path, keep_open: Tuple[int, ...]) -> int:
         )
 
 
-def _last_line(log: Path) -> str:
-    """Return the line of the log that tells most: the last error, else the last line."""
+def _complaint(log: Path) -> str:
+    """Return the line of the log that tells most: pip's first error, else the last line."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("ERROR:")]
-    return (errors or lines or ["it said nothing"])[-1]
+    errors = [line[len(ERROR) :] for line in lines if line.startswith(ERROR)]
+    return errors[0] if errors else lines[-1] if lines else "it said nothing"
 
 
 def _next_step(log: Path) -> str:

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import Iterator, NamedTuple, Optional, Tuple
 
-from labkit.errors import LabError
 from labkit.install import packages
+from labkit.install.errors import LabError
 from labkit.install.say import ask as ask_person
 
 MINIMUM = (3, 10)  # the first with a message TTL on quorum queues

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from labkit.errors import LabError
+from labkit.install.errors import LabError
 
 
 def say(text: str) -> None:

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Dict, NamedTuple, Optional
 
-from labkit.errors import LabError
+from labkit.install.errors import LabError
 
 BASE = "base"  # the group of [project].dependencies, which is always installed
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 
 from labkit.load.records import Story
@@ -26,9 +27,18 @@ class Collector:
     """Messages that were no events."""
     progress: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def start(self, broker: Broker, run_id: str) -> None:
-        """Begin to collect; events published from now on are kept until they are read."""
-        await broker.consume(run_queue(run_id), self.take, prefetch=PREFETCH)
+    @contextlib.asynccontextmanager
+    async def collecting(self, broker: Broker, run_id: str) -> AsyncIterator[None]:
+        """Collect while the block runs: its events are kept until they are read, whatever happens to us."""
+        queue = run_queue(run_id)
+        subscription = await broker.consume(queue, self.take, prefetch=PREFETCH)
+        try:
+            yield
+        finally:
+            # Without a broker the queue expires by itself.
+            with contextlib.suppress(BrokerUnavailable):
+                await subscription.cancel()
+                await broker.delete(queue.name)
 
     async def take(self, delivery: Delivery) -> None:
         """Add an event."""
@@ -44,11 +54,3 @@ class Collector:
     def ended(self, job_ids: Iterable[str]) -> int:
         """Return how many of these jobs came to an end."""
         return sum(job_id in self.stories and self.stories[job_id].ended for job_id in job_ids)
-
-
-async def discard(broker: Broker, run_id: str) -> None:
-    """Remove the run's queue; without a broker it expires by itself."""
-    try:
-        await broker.delete(run_queue(run_id).name)
-    except BrokerUnavailable:
-        return

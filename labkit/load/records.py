@@ -21,6 +21,8 @@ class Story:
     completed: dict[int, float] = field(default_factory=dict)
     """Attempt → when its completion was seen here, by this machine's clock."""
     failed_at: float | None = None
+    notified_at: float | None = None
+    """By the notifier's clock."""
     last: Event | None = None
     seen: set[str] = field(default_factory=set)
 
@@ -38,6 +40,8 @@ class Story:
             self.completed[event.attempt] = now
         elif event.name == "job.failed":
             self.failed_at = now
+        elif event.name == "job.notified":
+            self.notified_at = event.at
         if event.name in ("job.completed", "job.failed") and not self.ended_before(event):
             self.last = event
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 from labkit.client import ApiClient
 from labkit.errors import ApiUnreachable
-from labkit.load import collector as collecting
 from labkit.load.collector import Collector
 from labkit.load.generator import send
 from labkit.load.records import Record
@@ -68,18 +67,17 @@ class Session:
         broker = AmqpBroker(self.amqp_url, name=f"labctl run {run_id}", topology=declarations())
         async with broker, ApiClient(self.api_url) as client:
             await broker.ready(BROKER_TIMEOUT_S)
-            await collector.start(broker, run_id)
-            started_at = time.time()
-            self._records = _plan(workload, offsets_s, started_at)
-            watching = asyncio.create_task(self._report_forever(collector))
-            await send(client, workload, self._records, lambda _: collector.progress.set())
-            await self._wait(collector)
-            await self._settle(client, collector)
+            async with collector.collecting(broker, run_id):
+                started_at = time.time()
+                self._records = _plan(workload, offsets_s, started_at)
+                watching = asyncio.create_task(self._report_forever(collector))
+                await send(client, workload, self._records, lambda _: collector.progress.set())
+                await self._wait(collector)
+                await self._settle(client, collector)
             if self.check_results:
                 await verify(client, self._records)
             watching.cancel()
             self.watch(self._progress(collector))
-            await collecting.discard(broker, run_id)
         return Outcome(run_id, started_at, tuple(self._records))
 
     async def _report_forever(self, collector: Collector) -> None:
@@ -132,7 +130,9 @@ def _conclude(record: Record) -> None:
     record.outcome = last.name.removeprefix("job.")
     seen = record.story.completed.get(last.attempt) if record.outcome == "completed" else None
     record.ended_at = seen or record.story.failed_at
-    record.clock = last.clock
+    record.clock = dict(last.clock)
+    if record.story.notified_at is not None:
+        record.clock["notified"] = record.story.notified_at
     record.worker = last.worker or ""
     record.reason = last.reason or ""
     record.error = last.error_message or ""

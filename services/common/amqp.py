@@ -210,9 +210,10 @@ class AmqpBroker:
         for queue in self._topology.queues:
             await _declare_queue(publisher, queue)
         await self._confirm(publisher)
+        # Before the subscriptions: who gets a delivery may want to publish at once.
+        self._publisher = publisher
         for subscription in self._subscriptions:
             await subscription.start(self._connection)
-        self._publisher = publisher
         self._up.set()
 
     async def _confirm(self, channel: _Channel) -> None:
@@ -271,8 +272,12 @@ class _Subscription:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-        # The queue went away under the consumer: a new connection declares it again.
-        channel.raw.add_on_cancel_callback(lambda _: connection.close())
+        def deleted(_: object) -> None:
+            # The queue went away under the consumer: a new connection declares it again.
+            if connection.is_open:
+                connection.close()
+
+        channel.raw.add_on_cancel_callback(deleted)
         self._channel = channel
         frame = await channel.call("basic_consume", queue=queue, on_message_callback=deliver)
         self._tag = str(frame.method.consumer_tag)

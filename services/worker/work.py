@@ -52,7 +52,7 @@ class Workshop:
         original = self._store.get(job.original_key)
         _tick(clock, "fetched")
         operations = parse_operations(job.operations)
-        made = process(original, operations, max_pixels=self._max_pixels)
+        made = process(original, operations, max_pixels=self._max_pixels).outputs
         _tick(clock, "processed")
         outputs = []
         for image in made:

@@ -1,0 +1,177 @@
+"""The doctor in front of a server that answers like the API, in a process of its own."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from labkit.doctor import stack
+from labkit.doctor.check import Result
+from labkit.doctor.http import request
+from labkit.doctor.picture import make_png
+from labkit.doctor.ports import is_free
+from labkit.doctor.project import Project
+from labkit.words import ROOT
+from tests.checkout import environment
+
+GOOD = {"ok": True, "detail": "reached in 2 ms"}
+BAD = {"ok": False, "detail": "connection refused"}
+
+
+class Server(ThreadingHTTPServer):
+    """Answers what its tables say."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", free_port()), Handler)
+        self.uploads: list[bytes] = []
+        self.answers: dict[str, tuple[int, bytes]] = {}
+        self.says(
+            "/health", {"status": "healthy", "checks": dict.fromkeys(("broker", "storage", "database"), GOOD)}
+        )
+        self.says("/queues", {"queues": [queue("image.jobs", 3), queue("image.jobs.retry.1s", 0)]})
+        self.says("/upload", {"job_id": "j1"}, 202)
+        self.says("/status/j1", {"status": "completed"})
+        self.answers["/jobs/j1/result"] = 200, make_png(32, 24)
+
+    def says(self, path: str, body: dict[str, Any], status: int = 200) -> None:
+        """Let the server answer this at `path`."""
+        self.answers[path] = status, json.dumps(body).encode()
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return self.server_address[1]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Looks the answer up."""
+
+    server: Server
+
+    def do_GET(self) -> None:
+        """Answer from the table."""
+        status, body = self.server.answers.get(self.path, (404, b"{}"))
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        """Keep the body, then answer from the table."""
+        self.server.uploads.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self.do_GET()
+
+    def log_message(self, *_arguments: object) -> None:
+        """Say nothing."""
+
+
+def free_port() -> int:
+    """Return a port low enough to be the API's at an offset that the other ports can follow."""
+    return next(port for port in range(21000, 30000, 7) if is_free(port))
+
+
+def queue(name: str, consumers: int) -> dict[str, Any]:
+    """Return one row of /queues."""
+    return {"name": name, "ready": 0, "consumers": consumers}
+
+
+@pytest.fixture
+def api() -> Iterator[Server]:
+    """Start a server that answers like a healthy stack."""
+    with Server() as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def check(api: Server) -> dict[str, Result]:
+    """Let the doctor look at the stack."""
+    project = Project("default", api.port - 8000)
+    answer = stack.health(project)
+    assert answer is not None
+    return {result.name: result for result in stack.check_stack(project, answer)}
+
+
+def test_healthy_stack_passes_every_check(api: Server) -> None:
+    """All parts, the workers and the round trip are well; the picture that was sent is a real one."""
+    results = check(api)
+    assert [*results] == ["API", "broker", "object store", "database", "workers", "round trip"]
+    assert all(result.ok for result in results.values())
+    assert results["workers"].detail == "3 on image.jobs"
+    assert make_png(64, 48) in api.uploads[0]
+    assert b'name="operations"\r\n\r\nresize,32x24\r\n' in api.uploads[0]
+
+
+def test_failed_part_is_named_with_its_mend(api: Server) -> None:
+    """A part that the API does not reach fails, one that it does not mention is unknown."""
+    api.says("/health", {"status": "unhealthy", "checks": {"broker": BAD, "database": GOOD}}, 503)
+    results = check(api)
+    assert results["API"].ok is False
+    assert results["broker"].ok is False
+    assert results["broker"].detail == "connection refused"
+    assert results["broker"].fix.endswith("restart rabbitmq")
+    assert results["object store"].ok is None
+    assert not results["object store"].passed
+
+
+def test_no_consumers_is_a_failure(api: Server) -> None:
+    """Queues without a worker fail; the retry queues have none in any case."""
+    api.says("/queues", {"queues": [queue("image.jobs", 0)]})
+    assert check(api)["workers"].ok is False
+    api.says("/queues", {}, 404)
+    assert check(api)["workers"].ok is None
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "detail"),
+    [
+        ("/upload", {}, "upload: the API answered 200"),
+        ("/status/j1", {"status": "failed"}, "the job ended as failed"),
+        ("/jobs/j1/result", {}, "the result is not the PNG"),
+    ],
+)
+def test_broken_round_trip_tells_the_step(api: Server, path: str, body: dict[str, Any], detail: str) -> None:
+    """Whatever goes wrong on the way is named, with the command that shows more."""
+    api.says(path, body)
+    result = check(api)["round trip"]
+    assert result.ok is False
+    assert detail in result.detail
+    assert result.fix
+
+
+def test_round_trip_does_not_wait_for_ever(api: Server) -> None:
+    """A job that stays queued is a failure after the time limit."""
+    api.says("/status/j1", {"status": "queued"})
+    result = stack.check_round_trip(api.port, within_s=0.3)
+    assert "still queued" in result.detail
+
+
+def test_silence_is_no_answer() -> None:
+    """Where nobody listens there is no stack."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as closed:
+        port = closed.server_address[1]
+    assert request(port, "/health") is None
+    assert stack.health(Project("default", port - 8000)) is None
+
+
+def test_script_checks_the_running_stack(api: Server) -> None:
+    """verify_setup.py finds the stack by LAB_PORT_OFFSET and goes on to its checks."""
+    done = subprocess.run(
+        [sys.executable, "verify_setup.py", "--json"],
+        cwd=ROOT,
+        env=environment(LAB_PROJECT="stand-in", LAB_PORT_OFFSET=str(api.port - 8000)),
+        capture_output=True,
+        check=False,
+    )
+    checks = {check["name"]: check["ok"] for check in json.loads(done.stdout)["checks"]}
+    assert checks["round trip"] is True
+    assert checks[f"port {api.port} api"] is True

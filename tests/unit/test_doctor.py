@@ -1,0 +1,198 @@
+"""The parts of the doctor that need no stack."""
+
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from labkit import words
+from labkit.doctor import machine, passed, ports, stack, view
+from labkit.doctor.check import Result
+from labkit.doctor.holders import ancestors, holder
+from labkit.doctor.picture import make_png, png_size
+from labkit.doctor.project import PORTS, Project, read_project
+from labkit.install.errors import LabError
+
+OK = Result("memory", ok=True, detail="8.0 GB")
+NOTE = Result("Docker", ok=None, detail="not installed (optional)", fix="install it", optional=True)
+UNKNOWN = Result("database", ok=None, detail="the API does not tell", fix="look at the log")
+FAILED = Result("port 15772 management", ok=False, detail="held by " + "a program " * 9, fix="x" * 100)
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """Open a socket of this process that listens on a free port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"), [(OK, True), (NOTE, True), (UNKNOWN, False), (FAILED, False)]
+)
+def test_unknown_is_a_pass_for_nobody_but_the_optional(result: Result, *, expected: bool) -> None:
+    """Only true passes, and what is optional."""
+    assert passed([OK, result]) is expected
+    assert json.loads(view.as_json([OK, result]))["ok"] is expected
+
+
+def test_json_has_exactly_the_promised_keys() -> None:
+    """A check is name, ok, detail and fix."""
+    checks = json.loads(view.as_json([NOTE]))["checks"]
+    assert checks == [
+        {"name": "Docker", "ok": None, "detail": "not installed (optional)", "fix": "install it"}
+    ]
+
+
+def test_text_fits_80_columns_except_for_commands() -> None:
+    """Details wrap; a command stays in one piece so that it can be copied."""
+    lines = view.as_text([OK, NOTE, UNKNOWN, FAILED], colour=False, again="verify").splitlines()
+    assert max(len(line) for line in lines if "fix:" not in line) <= 80
+    assert f"         fix: {'x' * 100}" in lines
+    assert lines[-2:] == ["2 of 4 checks did not pass. Mend them, then look again:", "verify"]
+
+
+def test_text_is_coloured_only_when_asked() -> None:
+    """No escape codes go to a file."""
+    assert "\033" not in view.as_text([OK, FAILED], colour=False, again="")
+    assert "\033[31mfailed" in view.as_text([OK, FAILED], colour=True, again="")
+
+
+def test_free_and_held_ports(listener: socket.socket) -> None:
+    """A port is held while somebody listens on it, on all addresses too."""
+    port = listener.getsockname()[1]
+    assert ports.is_free(port) is False
+    listener.close()
+    assert ports.is_free(port) is True
+    with socket.create_server(("", port)):
+        assert ports.is_free(port) is False
+
+
+def test_holder_is_named(listener: socket.socket) -> None:
+    """The process that listens is told with its id."""
+    who = holder(listener.getsockname()[1])
+    assert who is not None
+    assert who.pid == os.getpid()
+    assert str(os.getpid()) in str(who)
+
+
+def test_ancestors_hold_the_parent() -> None:
+    """A child's family is itself and whoever started it."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        assert {child.pid, os.getpid()} <= ancestors(child.pid)
+        child.communicate(b"\n")
+
+
+@pytest.mark.parametrize(("own", "expected"), [(True, True), (False, False)])
+def test_port_of_the_own_stack_is_well(listener: socket.socket, *, own: bool, expected: bool) -> None:
+    """A port held by a process of this project passes, a stranger's fails and offers other ports."""
+    offset = listener.getsockname()[1] - 8000
+    project = Project("default", offset, supervisor=os.getpid() if own else 0)
+    result = ports.check_port("api", project, up=False)
+    assert result.ok is expected
+    assert ("--port-offset" in result.fix) is not expected
+
+
+def test_offered_offset_has_free_ports() -> None:
+    """The offset that is offered is one at which the stack can start."""
+    offset = ports.free_offset(0)
+    assert offset >= 100
+    assert ports.is_free(8000 + offset)
+
+
+def test_project_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LAB_PROJECT and LAB_PORT_OFFSET choose; arguments win."""
+    monkeypatch.setenv("LAB_PROJECT", "red")
+    monkeypatch.setenv("LAB_PORT_OFFSET", "300")
+    assert read_project()[:2] == ("red", 300)
+    assert read_project().port("api") == 8300
+    assert read_project("blue", 0)[:2] == ("blue", 0)
+
+
+def test_project_comes_from_the_file_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the environment does not say is read from .env, the last line first."""
+    for name in ("LAB_PROJECT", "LAB_PORT_OFFSET"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(words, "ROOT", tmp_path)
+    (tmp_path / ".env").write_text("# my class\nLAB_PROJECT=red\nLAB_PORT_OFFSET = '300'\nLAB_PROJECT=blue\n")
+    assert read_project() == Project("blue", 300)
+
+
+@pytest.mark.parametrize("offset", ["many", "-1", "60000"])
+def test_bad_offset_is_an_error(monkeypatch: pytest.MonkeyPatch, offset: str) -> None:
+    """An offset that is no number, or leads past the last port, is refused."""
+    monkeypatch.setenv("LAB_PORT_OFFSET", offset)
+    with pytest.raises(LabError, match="port offset"):
+        read_project()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            '{"port_offset": 200, "supervisor": {"pid": 41, "created": 9.5}}',
+            Project("default", 200, 41, started=True),
+        ),
+        ('{"port_offset": 200, "supervisor": null}', Project("default", 200, 0, started=True)),
+        ("[]", Project("default", 100)),
+        ("{broken", Project("default", 100)),
+    ],
+)
+def test_record_of_the_runtime_is_read_with_care(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, expected: Project
+) -> None:
+    """The record of a running stack tells its ports and its supervisor; a broken one tells nothing."""
+    monkeypatch.delenv("LAB_PROJECT", raising=False)
+    monkeypatch.setenv("LAB_PORT_OFFSET", "100")
+    monkeypatch.setattr(words, "ROOT", tmp_path)
+    state = tmp_path / ".lab/default/stack.json"
+    state.parent.mkdir(parents=True)
+    state.write_text(text)
+    assert read_project() == expected
+
+
+def test_stack_that_should_run_is_a_failure() -> None:
+    """No stack is a note; a started one that does not answer is a failure."""
+    assert stack.not_running(Project("default", 0)).passed
+    assert not stack.not_running(Project("default", 0, started=True)).passed
+
+
+def test_picture_is_a_real_png() -> None:
+    """Pillow reads what was made, and its size is found again."""
+    data = make_png(64, 48)
+    with Image.open(io.BytesIO(data)) as image:
+        image.load()
+        assert (image.format, image.size, image.mode) == ("PNG", (64, 48), "RGB")
+    assert png_size(data) == (64, 48)
+    assert png_size(data[:20]) is None
+    assert png_size(b"GIF89a" + data) is None
+
+
+def test_memory_is_a_plausible_size() -> None:
+    """This machine has between 256 MB and 64 TB."""
+    size = machine.memory_bytes()
+    assert size is not None
+    assert 2**28 < size < 2**46
+
+
+@pytest.mark.parametrize(("size", "ok"), [(None, None), (2 * 10**9, False), (3_900_000_000, True)])
+def test_memory_check_has_three_answers(
+    monkeypatch: pytest.MonkeyPatch, size: int | None, *, ok: bool | None
+) -> None:
+    """A machine sold with 4 GB passes; an unknown size does not."""
+    monkeypatch.setattr(machine, "memory_bytes", lambda: size)
+    result = machine.check_memory()
+    assert result.ok is ok
+    assert bool(result.fix) is not bool(ok)
+
+
+def test_ports_are_those_of_the_stack() -> None:
+    """The doctor's own list, which must work before anything is installed, equals the table of services."""
+    table = pytest.importorskip("labkit.stack")
+    assert set(PORTS.values()) == {port.base for service in table.SERVICES for port in service.ports}
