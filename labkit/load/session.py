@@ -45,7 +45,8 @@ class Outcome:
 class Session:
     """Runs workloads against a stack.
 
-    `api_url` says where it is, `open_broker` gives a connection to its broker; `watch` is told of progress a few times a second;
+    `api_url` says where it is, `open_broker` gives a connection to its broker; `watch` is told of progress
+    a few times a second;
     `stall_s` is how long nothing may happen before the rest is settled through the API.
     """
 
