@@ -11,6 +11,7 @@ from labkit.access import Access
 from labkit.errors import NotReady, StackDown
 from labkit.runtime.base import Notify, Runtime, State, ignore
 from labkit.stack import Options
+from labkit.words import command
 from services.common.broker import Broker
 from services.common.errors import QueueLabError
 from services.common.topology import declarations
@@ -50,7 +51,7 @@ def reset(runtime: Runtime, access: Access, notify: Notify = ignore) -> Swept:
     try:
         return _sweep(access)
     except QueueLabError as error:
-        raise NotReady(f"The stack could not be emptied: {error}.", "Look: labctl status") from error
+        raise NotReady(f"The stack could not be emptied: {error}.", f"See: {command('status')}") from error
     finally:
         runtime.up(DEFAULTS, notify)
 

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from labkit.client import Answer, ApiClient
 from labkit.errors import LabError
+
+if TYPE_CHECKING:
+    from labkit.client import Answer, ApiClient
 
 POLL_S = 0.2
 ENDED = ("completed", "failed")

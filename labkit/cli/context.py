@@ -13,16 +13,14 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 from rich.console import Console, RenderableType
 
-from labkit import words
-from labkit.access import Access, access
-from labkit.client import ApiClient
+from labkit.access import Access, access, api
 from labkit.errors import LabError, StackDown
 from labkit.install.rabbitmq import ensure_rabbitmq
-from labkit.project import Project
+from labkit.runtime import open_runtime
 from labkit.runtime.base import Runtime
-from labkit.runtime.choose import open_runtime
 from labkit.settings import LabSettings
-from labkit.views.problem import problem, spoken
+from labkit.views.problem import problem
+from labkit.words import command, door
 
 OK = 200
 
@@ -46,7 +44,7 @@ class Lab:
     given: what stood on the command line for the whole program (project, port_offset, runtime).
     """
 
-    open_runtime: Callable[[Project, str], Runtime] = open_runtime
+    open_runtime: Callable[[LabSettings], Runtime] = open_runtime
     open_access: Callable[[Mapping[str, str]], Access] = access
     install_broker: Callable[[bool], None] = install_broker
     ask: Callable[[str], bool] = ask_person
@@ -84,9 +82,7 @@ class Lab:
     def runtime(self) -> Runtime:
         """The chosen runtime of the chosen project, whether its stack is up or not."""
         if self._runtime is None:
-            settings = self.settings
-            project = Project(settings.project, port_offset=settings.port_offset)
-            self._runtime = self.open_runtime(project, settings.runtime)
+            self._runtime = self.open_runtime(self.settings)
         return self._runtime
 
     def running(self) -> Runtime:
@@ -103,29 +99,26 @@ class Lab:
         """Ask the API. Raises LabError with the API's own words when it refuses."""
 
         async def ask() -> dict[str, Any]:
-            async with ApiClient(self.running().address("api")) as client:
+            async with api(self.running().address("api")) as client:
                 answer = await client.get(path, **query)
             if answer.status == OK:
                 return answer.body
             error = answer.body.get("error", {})
             message = str(error.get("message") or f"answer {answer.status} to {path}")
-            raise LabError(f"The API says: {message}.", str(error.get("hint") or "Look: labctl logs api"))
+            raise LabError(
+                f"The API says: {message}.", str(error.get("hint") or f"See: {command('logs api')}")
+            )
 
         return asyncio.run(ask())
 
-    @property
-    def door(self) -> str:
-        """What to type before a command, for this project."""
+    def here(self, text: str) -> str:
+        """Add the project that was named on the command line to the commands in `text`."""
         project = self.given.get("project")
-        return words.door() if project is None else f"{words.door()} --project {project}"
-
-    def command(self, what: str) -> str:
-        """Return a whole command as it is typed here."""
-        return f"{self.door} {what}"
+        return text if project is None else text.replace(f"{door()} ", f"{door()} --project {project} ")
 
     def say(self, text: str, style: str = "") -> None:
-        """Print a sentence in which commands may be named by their plain name, `labctl up`."""
-        self.out.print(spoken(text, self.door), style=style, soft_wrap=True, markup=False)
+        """Print a sentence."""
+        self.out.print(self.here(text), style=style, soft_wrap=True, markup=False)
 
     def show(self, page: RenderableType, data: object, *, as_json: bool) -> None:
         """Print the page for people, or its data as JSON."""
@@ -136,4 +129,4 @@ class Lab:
 
     def complain(self, error: LabError) -> None:
         """Print what happened and what to do next, on standard error."""
-        self.err.print(problem(error.message, error.next_step, self.door), soft_wrap=True)
+        self.err.print(problem(self.here(error.message), self.here(error.next_step)), soft_wrap=True)

@@ -16,6 +16,7 @@ from labkit.faults import Victim
 from labkit.scaling import WORKER, Scaled
 from labkit.scaling import scale as scale_service
 from labkit.views.style import duration
+from labkit.words import command
 
 app = typer.Typer()
 
@@ -77,9 +78,7 @@ def kill(
         found = faults.choose(found, random.Random())
     if down_for is None:
         _tell(lab, faults.kill(lab.runtime, lab.access(), found))
-        lab.say(
-            "It starts again by itself: labctl ps" if len(found) == 1 else "They start again by themselves."
-        )
+        lab.say(f"The supervisor starts it again. See: {command('ps')}")
         return
     names = [entry.name for entry in found]
     with faults.brought_back(lab.runtime, names):
@@ -98,7 +97,7 @@ def pause(ctx: typer.Context, name: Target) -> None:
     lab = Lab.of(ctx)
     for entry in faults.alive(faults.targets(lab.runtime, name)):
         lab.runtime.pause(entry.name)
-        lab.say(f"{entry.name} is paused. Go on: labctl resume {entry.name}")
+        lab.say(f"{entry.name} is paused. Go on: {command(f'resume {entry.name}')}")
 
 
 @app.command(rich_help_panel=BREAK, epilog=examples("resume worker-1", "resume worker"))
@@ -137,4 +136,4 @@ def _killed(victim: Victim) -> str:
 
 def _scaled(done: Scaled) -> str:
     moved = f"{done.service}: {done.before} → {done.after}, ready in {duration(done.seconds)}"
-    return f"{moved} (not every heartbeat was heard: labctl status)" if done.heard is False else moved
+    return f"{moved} (but not every heartbeat was heard)" if done.heard is False else moved

@@ -10,12 +10,13 @@ from typing import Annotated
 import typer
 
 from labkit import uploads
+from labkit.access import api
 from labkit.cli.context import Lab
 from labkit.cli.live import page
 from labkit.cli.options import CLASS, LOOK, AsJson, examples
-from labkit.client import ApiClient
 from labkit.uploads import Upload
 from labkit.views.jobs import dead_letters, job_page, jobs_table, uploads_table
+from labkit.words import command
 from services.common.messages import Status
 
 app = typer.Typer()
@@ -55,7 +56,7 @@ def job(
     """Show one job: what became of it, where its time went."""
     lab = Lab.of(ctx)
     found = lab.fetch(f"/jobs/{job_id}")
-    lab.show(job_page(found, lab.command(f"logs {found['worker']}")), found, as_json=as_json)
+    lab.show(job_page(found, lab.here(command(f"logs {found['worker']}"))), found, as_json=as_json)
 
 
 @app.command(
@@ -74,7 +75,7 @@ def jobs(
     found = lab.fetch("/jobs", **{name: value for name, value in wanted.items() if value is not None})
     lab.show(jobs_table(found["jobs"]), found, as_json=as_json)
     if found["next_cursor"] and not as_json:
-        lab.say(f"There are more: labctl jobs --limit {min(200, 4 * limit)}", style="dim")
+        lab.say(f"There are more: {command(f'jobs --limit {min(200, 4 * limit)}')}", style="dim")
 
 
 @dlq.command(epilog=examples("dlq stats"))
@@ -86,7 +87,7 @@ def stats(ctx: typer.Context, as_json: AsJson = False) -> None:
 
 
 async def _upload(lab: Lab, files: Sequence[Path], operations: str, *, wait: bool) -> list[Upload]:
-    async with ApiClient(lab.running().address("api")) as client:
+    async with api(lab.running().address("api")) as client:
         sent = await uploads.send(client, files, operations)
         if not wait:
             return sent

@@ -24,8 +24,9 @@ from labkit.links import main_links
 from labkit.scaling import WORKER
 from labkit.settings import program_settings
 from labkit.stack import Options
-from labkit.views.links import ready
+from labkit.views.links import NEXT, ready
 from labkit.views.style import duration, plural
+from labkit.words import command
 
 app = typer.Typer()
 
@@ -67,7 +68,8 @@ def up(
     seconds = start(lab, options, assume_yes=yes)
     running = sum(entry.service == WORKER for entry in lab.runtime.instances())
     headline = f"Ready in {duration(seconds)}, {plural(running, 'worker')}."
-    lab.out.print(ready(headline, main_links(lab.runtime), lab.door))
+    steps = [(lab.here(command(what)), why) for what, why in NEXT]
+    lab.out.print(ready(headline, main_links(lab.runtime), steps))
 
 
 @app.command(rich_help_panel=CLASS, epilog=examples("down", "down --delete-data"))

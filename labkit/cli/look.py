@@ -20,6 +20,7 @@ from labkit.views.links import links_table
 from labkit.views.logs import log_line, log_record
 from labkit.views.settings import settings_table
 from labkit.views.status import status_page
+from labkit.words import command
 
 app = typer.Typer()
 
@@ -55,7 +56,7 @@ def urls(
     known = logins(lab.runtime.environment()) if secrets else []
     lab.show(links_table(found, known), {"urls": found, "logins": known}, as_json=as_json)
     if not secrets and not as_json:
-        lab.say("Logins: labctl urls --secrets", style="dim")
+        lab.say(f"Logins: {command('urls --secrets')}", style="dim")
 
 
 @app.command(rich_help_panel=LOOK, epilog=examples("config", "config --json"))

@@ -29,13 +29,13 @@ def links_table(links: Sequence[Link], logins: Sequence[Login] = ()) -> Renderab
     return table
 
 
-def ready(headline: str, links: Sequence[Link], door: str) -> RenderableType:
-    """Return the end of `up` in at most twelve lines: a headline, the URLs, what next."""
-    steps = _grid()
-    for words, why in NEXT:
-        steps.add_row(Text(f"{door} {words}", style=COMMAND), Text(why, style=FAINT))
+def ready(headline: str, links: Sequence[Link], steps: Sequence[tuple[str, str]]) -> RenderableType:
+    """Return the end of `up` in at most twelve lines: a headline, the URLs, and commands with what they do."""
+    table = _grid()
+    for command, why in steps:
+        table.add_row(Text(command, style=COMMAND), Text(why, style=FAINT))
     return Group(
-        Text(headline, style="bold green"), links_table(links), Text("What next", style="bold"), steps
+        Text(headline, style="bold green"), links_table(links), Text("What next", style="bold"), table
     )
 
 
