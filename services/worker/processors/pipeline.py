@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from PIL import Image
@@ -35,17 +35,16 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an image: its header, the result, and the thumbnails with the standard one first.
-
-    Iterating gives every output that is to be stored.
-    """
+    """What became of an image: its header, the result, and the thumbnails with the standard one first."""
 
     source: ImageInfo
     result: Output
     thumbnails: tuple[Output, ...]
 
-    def __iter__(self) -> Iterator[Output]:
-        return iter((self.result, *self.thumbnails))
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """Everything that is to be stored."""
+        return (self.result, *self.thumbnails)
 
 
 def process(

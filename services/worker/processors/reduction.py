@@ -12,7 +12,7 @@ from services.worker.processors.geometry import Size
 from services.worker.processors.operation import Operation
 
 # (divisor, how much the result must shrink at least). Resampling needs some pixels to spare: with these the
-# sample pictures come within 36 dB (peak signal to noise) of a full decode, which no eye tells apart.
+# sample pictures keep a peak signal-to-noise ratio above 36 dB against a full decode: hard to tell apart.
 _STEPS = ((8, 12.0), (4, 6.0), (2, 2.4))
 
 

@@ -139,13 +139,6 @@ def test_too_much_is_refused(text: str, limit: str) -> None:
         parse_operations(text)
 
 
-def test_sleep_limit_is_a_choice() -> None:
-    """A caller may allow less sleep than the grammar does."""
-    assert parse_operations("sleep,2;sleep,3", max_pause_s=5)
-    with pytest.raises(BadOperation, match="6 s of sleep"):
-        parse_operations("sleep,3;sleep,3", max_pause_s=5)
-
-
 @given(
     st.one_of(
         st.text(max_size=60), sentences, sentences.flatmap(lambda t: st.text().map(lambda end: t + end))

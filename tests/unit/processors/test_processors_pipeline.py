@@ -42,7 +42,7 @@ FAILURES = {
 def test_every_job_yields_a_thumbnail() -> None:
     """Beside the result there is a square thumbnail of 128, cut from the middle of the original."""
     outcome = run(saved(quarters(400, 200)), "rotate,90")
-    assert [output.name for output in outcome] == ["result", "thumbnail"]
+    assert [output.name for output in outcome.outputs] == ["result", "thumbnail"]
     thumbnail = opened(outcome.thumbnails[0])
     assert (thumbnail.size, thumbnail.format) == ((128, 128), "JPEG")
     for expected, got in zip(UPRIGHT, corners(thumbnail), strict=True):
