@@ -1,0 +1,91 @@
+"""The pipeline's HTTP API as the instrument uses it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import aiohttp
+
+from labkit.errors import ApiUnreachable
+
+CONNECT_TIMEOUT_S = 3.0
+ANSWER_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer; `body` is its JSON, empty when it has none."""
+
+    status: int
+    body: dict[str, Any]
+
+    @property
+    def error(self) -> str:
+        """The error's message and hint, empty when the answer is none."""
+        error = self.body.get("error", {})
+        return " ".join(filter(None, (error.get("message"), error.get("hint"))))
+
+
+class ApiClient:
+    """Asks one API; raises `ApiUnreachable` when it does not answer.
+
+    `base_url` such as `http://127.0.0.1:8000`. Connections are kept, as many as there are requests at once.
+    """
+
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),
+            timeout=aiohttp.ClientTimeout(total=ANSWER_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S),
+        )
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Close."""
+        if self._session:
+            await self._session.close()
+
+    async def upload(self, image: bytes, filename: str, operations: str) -> Answer:
+        """Upload one image."""
+        form = aiohttp.FormData()
+        form.add_field("file", image, filename=filename)
+        form.add_field("operations", operations)
+        return await self.send("POST", "/upload", data=form)
+
+    async def produce(self, payload: object, processing_time_s: float) -> Answer:
+        """Enqueue one text job."""
+        body = {"payload": payload, "processing_time": processing_time_s}
+        return await self.send("POST", "/produce", json=body)
+
+    async def get(self, path: str, **query: str | int) -> Answer:
+        """Ask for JSON."""
+        return await self.send("GET", path, params=query)
+
+    async def download(self, path: str) -> tuple[bytes, str]:
+        """Return a body and its media type; raise `ApiUnreachable` when the answer is not 200."""
+        try:
+            async with self._open.get(self.base_url + path) as response:
+                response.raise_for_status()
+                return await response.read(), response.content_type
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ApiUnreachable.of(self.base_url, error) from error
+
+    async def send(self, method: str, path: str, **arguments: Any) -> Answer:  # noqa: ANN401  (aiohttp's)
+        """Send a request; an answer that is an error is an answer too."""
+        try:
+            async with self._open.request(method, self.base_url + path, **arguments) as response:
+                is_json = response.content_type == "application/json"
+                return Answer(response.status, await response.json() if is_json else {})
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ApiUnreachable.of(self.base_url, error) from error
+
+    @property
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("use the client in an async with block")
+        return self._session

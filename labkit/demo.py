@@ -1,0 +1,70 @@
+"""The demo: the `mix` workload through a running stack, verified and accounted for in a run directory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from labkit.ledger import Ledger, balance
+from labkit.load.session import Progress, Session
+from labkit.load.workloads import mix
+from labkit.runs import RUNS, Run
+from labkit.summary import Spread, Summary, summarize
+
+SEED = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What the demo found."""
+
+    ledger: Ledger
+    summary: Summary
+    run: Path
+
+    def as_json(self) -> dict[str, object]:
+        """Return the object that `labctl demo --json` prints; durations in milliseconds."""
+        return {
+            "jobs": self.ledger.attempted,
+            "completed": self.ledger.completed,
+            "failed": self.ledger.failed,
+            "lost": self.ledger.lost,
+            "duplicated": self.ledger.duplicated,
+            "verified": self.ledger.verified,
+            "throughput_jobs_per_s": round(self.summary.throughput_per_s, 2),
+            "latency_ms": _percentiles(self.summary.latency),
+            "stages_ms": {
+                "accept": _percentiles(self.summary.accept),
+                "queue_wait": _percentiles(self.summary.queue_wait),
+                "service": _percentiles(self.summary.service),
+            },
+            "run": str(self.run),
+        }
+
+
+def run_demo(
+    api_url: str,
+    amqp_url: str,
+    *,
+    jobs: int,
+    seed: int = SEED,
+    watch: Callable[[Progress], None] = lambda _: None,
+    runs: Path = RUNS,
+) -> Demo:
+    """Send `jobs` jobs at once, wait for their end, verify the results, and write a run directory."""
+    workload = mix(jobs, seed)
+    run = Run.begin("demo", {"workload": "mix", "jobs": jobs, "seed": seed, "arrival": "burst"}, runs)
+    outcome = asyncio.run(Session(api_url, amqp_url, watch).run(workload))
+    ledger, summary = balance(outcome.records), summarize(outcome.records)
+    run.finish(outcome.records, ledger, summary)
+    return Demo(ledger, summary, run.path)
+
+
+def _percentiles(spread: Spread) -> dict[str, float | None]:
+    return {"p50": _rounded(spread.p50_ms), "p95": _rounded(spread.p95_ms)}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)

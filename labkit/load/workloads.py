@@ -1,0 +1,100 @@
+"""What to send: fixed workloads, the same for the same seed, each job with the result it must have."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from test_images import generate_sample
+
+JPEG_QUALITY = 85
+PHOTO_SIZE = (1200, 1600)
+PAGE_SIZE = (1403, 1662)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The result that a job must have: Pillow's name of the format, and pixels."""
+
+    format: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """One job to send. `image` names an entry of the workload's images, or is empty for a text job."""
+
+    sequence: int
+    image: str = ""
+    operations: str = ""
+    processing_time_s: float = 0.0
+    expected: Expected | None = None
+
+    @property
+    def kind(self) -> Literal["image", "text"]:
+        """Which endpoint takes it."""
+        return "image" if self.image else "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """Jobs in the order in which they are sent, and the pictures that they share."""
+
+    name: str
+    jobs: tuple[Planned, ...]
+    images: Mapping[str, bytes] = field(default_factory=dict)
+
+
+_PICTURES = {"A.jpg": ("JPEG", *PHOTO_SIZE), "B.png": ("PNG", *PAGE_SIZE)}
+_OPERATIONS = ("rotate,90", "resize,800x600,cover", "force_resize,700x700", "convert")
+
+
+def mix(jobs: int, seed: int = 1) -> Workload:
+    """Return the reference workload: two pictures, four operations, a quarter of the jobs each."""
+    chance = random.Random(seed)
+    names = [_OPERATIONS[number % len(_OPERATIONS)] for number in range(jobs)]
+    chance.shuffle(names)
+    planned = []
+    for sequence, name in enumerate(names):
+        image = chance.choice(sorted(_PICTURES))
+        operations, expected = _mixed(image, name)
+        planned.append(Planned(sequence=sequence, image=image, operations=operations, expected=expected))
+    return Workload("mix", tuple(planned), mix_images(seed))
+
+
+def mix_images(seed: int = 1) -> dict[str, bytes]:
+    """Return the two pictures of `mix` by name."""
+    return {
+        "A.jpg": generate_sample.photo(*PHOTO_SIZE, seed=seed),
+        "B.png": generate_sample.text(*PAGE_SIZE, seed=seed),
+    }
+
+
+def text(jobs: int, processing_time_s: float) -> Workload:
+    """Return text jobs, each of which holds a consumer for `processing_time_s` seconds."""
+    planned = (Planned(sequence=number, processing_time_s=processing_time_s) for number in range(jobs))
+    return Workload("text", tuple(planned))
+
+
+def same(name: str, image: bytes, jobs: int, operations: str, expected: Expected | None = None) -> Workload:
+    """Return one picture, sent `jobs` times with the same operations."""
+    planned = (
+        Planned(sequence=number, image=name, operations=operations, expected=expected)
+        for number in range(jobs)
+    )
+    return Workload(operations, tuple(planned), {name: image})
+
+
+def _mixed(image: str, operation: str) -> tuple[str, Expected]:
+    kind, width, height = _PICTURES[image]
+    if operation.startswith("rotate"):
+        return operation, Expected(kind, height, width)
+    if operation.startswith("resize"):
+        return operation, Expected(kind, 800, 600)
+    if operation.startswith("force_resize"):
+        return operation, Expected(kind, 700, 700)
+    other = "PNG" if kind == "JPEG" else "JPEG"
+    return f"convert,{other.lower()}", Expected(other, width, height)

@@ -1,0 +1,91 @@
+"""A private RabbitMQ node from the machine's own package: its own name, cookie, ports, epmd and data.
+
+Settings by variable: https://www.rabbitmq.com/docs/configure#supported-environment-variables
+Works with RabbitMQ 3.10 to 4.x.
+"""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from labkit.errors import MissingProgram
+from labkit.project import Project
+from labkit.runtime.credentials import Credentials
+from labkit.runtime.local.ports import HOST
+from labkit.runtime.private import make_private_dir, write_private
+from labkit.stack import Service
+
+# The program beside it on the PATH is a wrapper that refuses all users but root and rabbitmq.
+_DEBIAN = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+
+
+def find_server() -> Path:
+    """Find the script that starts a node. Raises MissingProgram."""
+    found = shutil.which("rabbitmq-server")
+    if _DEBIAN.exists():
+        return _DEBIAN
+    if found is None:
+        raise MissingProgram("RabbitMQ is not installed.", "Install it: labctl doctor shows how")
+    return Path(found)
+
+
+class Node:
+    """The private node of one project: its files, and the environment that its script needs."""
+
+    def __init__(self, project: Project, service: Service, credentials: Credentials) -> None:
+        self._credentials = credentials
+        self._ports = {port.name: project.port(port.base) for port in service.ports}
+        self.home = project.data_dir / "rabbitmq"
+
+    def amqp_url(self) -> str:
+        """Give the URL for clients, password included."""
+        user, password = self._credentials.amqp_user, self._credentials.amqp_password
+        return f"amqp://{user}:{password}@{HOST}:{self._ports['amqp']}/"
+
+    def prepare(self) -> None:
+        """Write the node's configuration; data of an earlier life stays."""
+        make_private_dir(self.home)
+        write_private(self.home / "rabbitmq.conf", self._configuration())
+        write_private(self.home / "enabled_plugins", "[rabbitmq_management,rabbitmq_prometheus].\n")
+        # Without this the Erlang VM asks DNS for localhost: 5 s more where no network is.
+        write_private(self.home / "inetrc", '{lookup,[file]}.\n{host,{127,0,0,1},["localhost"]}.\n')
+        write_private(self.home / ".erlang.cookie", self._credentials.erlang_cookie, mode=0o400)
+
+    def environment(self) -> dict[str, str]:
+        """Give the variables that keep the node private, away from a system broker and its settings."""
+        files = {
+            "HOME": self.home,  # holds the cookie
+            "ERL_INETRC": self.home / "inetrc",
+            "RABBITMQ_CONFIG_FILE": self.home / "rabbitmq.conf",
+            "RABBITMQ_CONFIG_FILES": self.home / "conf.d",
+            "RABBITMQ_ADVANCED_CONFIG_FILE": self.home / "advanced.config",
+            "RABBITMQ_CONF_ENV_FILE": self.home / "rabbitmq-env.conf",
+            "RABBITMQ_ENABLED_PLUGINS_FILE": self.home / "enabled_plugins",
+            "RABBITMQ_MNESIA_BASE": self.home / "mnesia",
+            "RABBITMQ_LOG_BASE": self.home / "log",
+        }
+        return {
+            **{name: str(path) for name, path in files.items()},
+            "RABBITMQ_NODENAME": "lab@localhost",
+            "RABBITMQ_LOGS": "-",
+            "RABBITMQ_DIST_PORT": str(self._ports["distribution"]),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+            "ERL_EPMD_PORT": str(self._ports["epmd"]),
+            "ERL_EPMD_ADDRESS": HOST,
+        }
+
+    def _configuration(self) -> str:
+        settings: Mapping[str, object] = {
+            "listeners.tcp.1": f"{HOST}:{self._ports['amqp']}",
+            "management.tcp.ip": HOST,
+            "management.tcp.port": self._ports["management"],
+            "prometheus.tcp.ip": HOST,
+            "prometheus.tcp.port": self._ports["prometheus"],
+            "default_user": self._credentials.amqp_user,
+            "default_pass": self._credentials.amqp_password,
+            # Rates and lengths shown to people are one second old, not five.
+            "collect_statistics_interval": 1000,
+            "log.console": "true",
+            "log.file": "false",
+        }
+        return "".join(f"{name} = {value}\n" for name, value in settings.items())

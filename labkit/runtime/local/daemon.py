@@ -1,0 +1,35 @@
+"""The process behind `labctl up`: a Circus arbiter that starts instances again when they die.
+
+Run as `python -m labkit.runtime.local.daemon SOCKET_FOLDER LOG_FOLDER`.
+"""
+
+import logging
+import socket
+import sys
+from pathlib import Path
+
+from circus.arbiter import Arbiter
+from tornado.ioloop import IOLoop, PeriodicCallback
+
+from labkit.runtime.local.logs import bound
+from labkit.runtime.local.supervisor import control
+
+# A dead instance is seen within this time.
+_CHECK_S = 0.2
+_BOUND_LOGS_MS = 10_000
+
+
+def main(endpoint: str, log_dir: str) -> None:
+    """Supervise until told to quit."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True)
+    # Circus asks DNS for this machine's full name, which takes seconds where no network is.
+    socket.getfqdn = lambda name="": name or socket.gethostname()
+    loop = IOLoop.current()
+    arbiter = Arbiter([], control(endpoint), f"ipc://{endpoint}/events", check_delay=_CHECK_S)
+    PeriodicCallback(lambda: bound(Path(log_dir)), _BOUND_LOGS_MS).start()
+    arbiter.start()
+    loop.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

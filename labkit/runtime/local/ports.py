@@ -1,0 +1,73 @@
+import errno
+import socket
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import psutil
+
+from labkit.errors import PortTaken
+from labkit.runtime.local.processes import listening_ports, stack_of
+
+HOST = "127.0.0.1"
+
+_OFFSETS = range(100, 20_000, 100)
+_CONNECT_S = 0.5
+
+
+def check_ports(wanted: Mapping[int, str], offset: int) -> None:
+    """Refuse ports that somebody listens on. `wanted` maps a port to the instance that needs it.
+
+    Raises PortTaken, which names the holder and an offset with which all these ports are free.
+    """
+    taken = [port for port in wanted if is_taken(port)]
+    if not taken:
+        return
+    port = taken[0]
+    free = free_offset([number - offset for number in wanted])
+    raise PortTaken(
+        f"Port {port}, needed by {wanted[port]}, is held by {holder(port)}.",
+        f"End that program, or shift all ports: labctl up --port-offset {free}",
+    )
+
+
+def is_taken(port: int) -> bool:
+    """Tell whether the port cannot be listened on."""
+    with socket.socket() as probe:
+        probe.settimeout(_CONNECT_S)
+        # On macOS one may bind 127.0.0.1 beside a listener on all addresses, so ask for a listener first.
+        if probe.connect_ex((HOST, port)) == 0:
+            return True
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
+
+
+def free_offset(bases: Iterable[int], offsets: Iterable[int] = _OFFSETS) -> int:
+    """Find the first offset with which no base port is taken; 0 when there is none."""
+    needed = list(bases)
+    return next((offset for offset in offsets if not any(is_taken(base + offset) for base in needed)), 0)
+
+
+def holder(port: int) -> str:
+    """Say in words which process listens on the port."""
+    pid = _listener(port)
+    if pid is None:
+        return "another user's program"
+    try:
+        process = psutil.Process(pid)
+        name = process.name()
+    except psutil.Error:
+        return f"pid {pid}"
+    stack, instance = stack_of(process)
+    if stack:
+        return f"{instance} of the project {Path(stack).name!r} (pid {pid})"
+    return f"{name} (pid {pid})"
+
+
+def _listener(port: int) -> int | None:
+    """Find who listens by looking at each process: only this works without rights on every system."""
+    return next((process.pid for process in psutil.process_iter() if port in listening_ports(process)), None)

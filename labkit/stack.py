@@ -1,0 +1,208 @@
+"""The one table of services, and the pure step from that table to what has to run."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from graphlib import TopologicalSorter
+from typing import Literal
+
+from labkit.errors import CountError, UnknownName
+
+# A typing error such as `scale 300` must not drown a laptop.
+MAX_INSTANCES = 50
+
+Readiness = Literal["health", "broker", "store"]
+
+
+@dataclass(frozen=True)
+class Port:
+    """A listening port by its base number (before the project's offset); scheme "" is not for people."""
+
+    name: str
+    base: int
+    scheme: str = "http"
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service of the stack.
+
+    command: arguments after the Python interpreter; empty means that each runtime brings its own program.
+    ports: the first is the main one, and replicas count up from it; a program without any takes a free port.
+    readiness: health = GET /health answers 200; broker = clients are accepted; store = S3 answers.
+    needs: services that are started, and ready, before this one.
+    outside: the setting that names a server run by somebody else; when set, the service is not started.
+    """
+
+    name: str
+    summary: str
+    command: tuple[str, ...] = ()
+    ports: tuple[Port, ...] = ()
+    readiness: Readiness = "health"
+    needs: tuple[str, ...] = ()
+    scalable: bool = False
+    outside: str = ""
+
+
+SERVICES = (
+    Service(
+        "rabbitmq",
+        "message broker",
+        ports=(
+            Port("amqp", 5772, "amqp"),
+            Port("management", 15772),
+            Port("prometheus", 15792),
+            Port("distribution", 25772, ""),
+            Port("epmd", 4469, ""),
+        ),
+        readiness="broker",
+        outside="LAB_AMQP_URL",
+    ),
+    Service(
+        "object-store",
+        "originals and results, S3 protocol",
+        ports=(Port("s3", 9000),),
+        readiness="store",
+        outside="LAB_S3_ENDPOINT",
+    ),
+    Service(
+        "tracker",
+        "turns events into the job table",
+        command=("-m", "services.tracker"),
+        ports=(Port("http", 8090),),
+        needs=("rabbitmq", "object-store"),
+    ),
+    Service(
+        "notifier",
+        "tells people that a job ended",
+        command=("-m", "services.notifier"),
+        ports=(Port("http", 8091),),
+        needs=("rabbitmq", "object-store"),
+    ),
+    Service(
+        "worker",
+        "processes jobs",
+        command=("-m", "services.worker"),
+        needs=("rabbitmq", "object-store"),
+        scalable=True,
+    ),
+    Service(
+        "api",
+        "accepts uploads and answers questions about jobs",
+        command=("-m", "services.api"),
+        ports=(Port("http", 8000),),
+        needs=("rabbitmq", "object-store"),
+        scalable=True,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `up` may choose. None, or a name that is missing, keeps what was chosen before, else the default.
+
+    counts: instances of scalable services. settings: further LAB_ variables for every program.
+    only: start just these services and leave the others as they are; empty means all.
+    """
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    layout: str | None = None
+    prefetch: int | None = None
+    concurrency: int | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
+
+    def over(self, earlier: "Options") -> "Options":
+        """Lay these choices over earlier ones; `only` belongs to one command and is not inherited."""
+        return replace(
+            self,
+            counts={**earlier.counts, **self.counts},
+            layout=earlier.layout if self.layout is None else self.layout,
+            prefetch=earlier.prefetch if self.prefetch is None else self.prefetch,
+            concurrency=earlier.concurrency if self.concurrency is None else self.concurrency,
+            settings={**earlier.settings, **self.settings},
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Give the chosen variables of the programs; what was not chosen is left to the programs."""
+        chosen = {
+            "LAB_LAYOUT": self.layout,
+            "LAB_PREFETCH": self.prefetch,
+            "LAB_CONCURRENCY": self.concurrency,
+        }
+        return {**self.settings, **{name: str(value) for name, value in chosen.items() if value is not None}}
+
+
+KEEP = Options()
+"""Change nothing that was chosen before."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A service, how often it runs, and the environment that all its instances share."""
+
+    service: Service
+    count: int
+    env: Mapping[str, str]
+
+    def names(self) -> list[str]:
+        """Name each instance: worker-1, worker-2 and so on."""
+        return [instance_name(self.service.name, number) for number in range(1, self.count + 1)]
+
+
+def launches(table: Sequence[Service], options: Options, backing: Mapping[str, str]) -> tuple[Launch, ...]:
+    """Say what has to run.
+
+    backing: how programs reach broker, store and database (LAB_AMQP_URL, …), as the runtime provides them;
+    the same variable in `options.settings` wins, and an outside server replaces the service.
+    Raises UnknownName and CountError.
+    """
+    for name in options.only:
+        find_service(table, name)
+    for name, count in options.counts.items():
+        check_count(table, name, count)
+    env = {**backing, **options.environment()}
+    return tuple(
+        Launch(service, options.counts.get(service.name, 1), env)
+        for service in table
+        if not (service.outside and service.outside in options.settings)
+        and (not options.only or service.name in options.only)
+    )
+
+
+def waves(table: Sequence[Service], names: set[str]) -> Iterator[list[str]]:
+    """Group `names` so that each group needs only earlier ones; what is not in `names` is not waited for."""
+    needs = {service.name: names.intersection(service.needs) for service in table if service.name in names}
+    sorter = TopologicalSorter(needs)
+    sorter.prepare()
+    while sorter.is_active():
+        ready = sorter.get_ready()
+        yield sorted(ready, key=list(needs).index)
+        sorter.done(*ready)
+
+
+def find_service(table: Sequence[Service], name: str) -> Service:
+    """Look a service up by name. Raises UnknownName."""
+    for service in table:
+        if service.name == name:
+            return service
+    raise UnknownName.of("service", name, [service.name for service in table])
+
+
+def check_count(table: Sequence[Service], name: str, count: int) -> None:
+    """Refuse a number of instances that the service cannot have. Raises UnknownName and CountError."""
+    service = find_service(table, name)
+    if not service.scalable and count != 1:
+        scalable = ", ".join(entry.name for entry in table if entry.scalable)
+        raise CountError(f"{name} always runs once.", f"Services that scale are: {scalable}.")
+    if not 0 <= count <= MAX_INSTANCES:
+        raise CountError(f"{name} cannot run {count} times.", f"Use a number from 0 to {MAX_INSTANCES}.")
+
+
+def instance_name(service: str, number: int) -> str:
+    """Name an instance: `worker-2` is the second worker."""
+    return f"{service}-{number}"
+
+
+def instance_number(name: str) -> int:
+    """Read the number of an instance from its name."""
+    return int(name.rpartition("-")[2])

@@ -1,0 +1,389 @@
+"""The broker seam on RabbitMQ, through pika's asyncio connection; the only module that imports pika.
+
+One connection a program. Publishes share a channel with confirms and do not wait for each other, so many
+can be under way at once; every subscription has a channel of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Self
+
+import pika
+from pika.adapters.asyncio_connection import AsyncioConnection
+from pika.exceptions import AMQPError
+from pika.spec import Basic
+
+from services.common.broker import Delivery, Depth, Handler, Outgoing, Settlement
+from services.common.confirms import Confirms
+from services.common.errors import BrokerUnavailable
+from services.common.topology import Declarations, Queue
+
+log = logging.getLogger(__name__)
+
+BACK_OFF_S = (0.2, 0.5, 1.0, 2.0)
+REPLY_TIMEOUT_S = 15.0
+HEARTBEAT_S = 30
+BLOCKED_TIMEOUT_S = 60
+
+Prepare = Callable[["_Channel"], Awaitable[str]]
+
+
+class AmqpBroker:
+    """A self-mending connection to RabbitMQ.
+
+    `url` is an AMQP URL, `name` the connection's name on the management page, `topology` what to declare on
+    each connection, `confirm_timeout_s` how long a publish may stay without its confirm.
+    """
+
+    def __init__(
+        self, url: str, *, name: str, topology: Declarations, confirm_timeout_s: float = 10.0
+    ) -> None:
+        self._parameters = pika.URLParameters(url)
+        self._parameters.client_properties = {"connection_name": name}
+        self._parameters.heartbeat = HEARTBEAT_S
+        # A broker under a memory or disk alarm stops reading; without a bound we would wait for ever.
+        self._parameters.blocked_connection_timeout = BLOCKED_TIMEOUT_S
+        self._topology = topology
+        self._confirm_timeout_s = confirm_timeout_s
+        self._connection: AsyncioConnection | None = None
+        self._publisher: _Channel | None = None
+        self._confirms = Confirms()
+        self._subscriptions: list[_Subscription] = []
+        self._up = asyncio.Event()
+        self._lost = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+        self.version = ""
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker can be reached and the topology stands."""
+        return self._up.is_set()
+
+    async def __aenter__(self) -> Self:
+        """Begin to connect, in the background."""
+        self._keeper = asyncio.create_task(self._keep_connected())
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Close; what was unacknowledged goes back to its queue."""
+        if self._keeper:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+        await self._disconnect()
+
+    async def ready(self, timeout_s: float | None = None) -> None:
+        """Wait until connected; raise `BrokerUnavailable` after `timeout_s` seconds."""
+        try:
+            await asyncio.wait_for(self._up.wait(), timeout_s)
+        except TimeoutError:
+            where = f"{self._parameters.host}:{self._parameters.port}"
+            raise BrokerUnavailable(f"RabbitMQ at {where} did not answer within {timeout_s:g} s") from None
+
+    async def publish(self, message: Outgoing) -> None:
+        """Publish and wait for the confirm."""
+        if self._publisher is None:
+            raise BrokerUnavailable("no connection to RabbitMQ; nothing was sent")
+        properties = pika.BasicProperties(
+            content_type="application/json",
+            delivery_mode=2,
+            message_id=message.message_id,
+            headers=dict(message.headers) or None,
+            priority=message.priority,
+        )
+        try:
+            self._publisher.raw.basic_publish(
+                message.exchange, message.routing_key, message.body, properties, message.mandatory
+            )
+        except AMQPError as error:
+            raise BrokerUnavailable(f"the connection to RabbitMQ broke: {error!r}") from error
+        outcome = self._confirms.add(message.message_id)
+        try:
+            async with asyncio.timeout(self._confirm_timeout_s):
+                await outcome
+        except TimeoutError:
+            raise BrokerUnavailable(f"no confirm within {self._confirm_timeout_s:g} s") from None
+
+    async def consume(self, queue: Queue | str, handler: Handler, *, prefetch: int) -> _Subscription:
+        """Call `handler` in a task of its own for each delivery, at most `prefetch` at once."""
+
+        async def prepare(channel: _Channel) -> str:
+            if isinstance(queue, str):
+                return queue
+            await _declare_queue(channel, queue)
+            return queue.name
+
+        return await self._subscribe(prepare, handler, prefetch)
+
+    async def listen(self, exchange: str, keys: tuple[str, ...], handler: Handler) -> _Subscription:
+        """Consume a copy of what is published from now on, through a queue that goes with the connection."""
+
+        async def prepare(channel: _Channel) -> str:
+            frame = await channel.call("queue_declare", queue="", exclusive=True, auto_delete=True)
+            name = str(frame.method.queue)
+            for key in keys:
+                await channel.call("queue_bind", queue=name, exchange=exchange, routing_key=key)
+            return name
+
+        return await self._subscribe(prepare, handler, 0)
+
+    async def depth(self, queue: str) -> Depth:
+        """Return the fresh numbers of a queue; a passive declare answers in about 1.5 ms."""
+        async with self._channel() as channel:
+            frame = await channel.call("queue_declare", queue=queue, passive=True)
+            return Depth(frame.method.message_count, frame.method.consumer_count)
+
+    async def purge(self, queue: str) -> int:
+        """Drop all ready messages of a queue; return how many."""
+        async with self._channel() as channel:
+            frame = await channel.call("queue_purge", queue=queue)
+            return int(frame.method.message_count)
+
+    async def delete(self, queue: str) -> None:
+        """Remove a queue."""
+        async with self._channel() as channel:
+            await channel.call("queue_delete", queue=queue)
+
+    async def _subscribe(self, prepare: Prepare, handler: Handler, prefetch: int) -> _Subscription:
+        subscription = _Subscription(prepare, handler, prefetch)
+        self._subscriptions.append(subscription)
+        if self._connection is not None and self.connected:
+            try:
+                await subscription.start(self._connection)
+            except BrokerUnavailable:
+                if self.connected:
+                    self._subscriptions.remove(subscription)
+                    raise
+                # The connection broke meanwhile; the next one starts the subscription.
+        return subscription
+
+    @contextlib.asynccontextmanager
+    async def _channel(self) -> AsyncIterator[_Channel]:
+        if self._connection is None or not self.connected:
+            raise BrokerUnavailable("no connection to RabbitMQ")
+        # A channel of its own: a passive declare of a missing queue closes the channel it was asked on.
+        channel = await _Channel.open(self._connection)
+        try:
+            yield channel
+        finally:
+            channel.close()
+
+    async def _keep_connected(self) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._connect()
+            except (AMQPError, OSError, BrokerUnavailable) as error:
+                pause = BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)]
+                failures += 1
+                log.warning("broker_unreachable", extra={"error": _reason(error), "retry_in_s": pause})
+                await self._disconnect()
+                await asyncio.sleep(pause)
+                continue
+            failures = 0
+            log.info("broker_connected", extra={"broker_version": self.version})
+            await self._lost.wait()
+            log.warning("broker_lost")
+            await self._disconnect()
+
+    async def _connect(self) -> None:
+        self._lost.clear()
+        opened: asyncio.Future[AsyncioConnection] = asyncio.get_running_loop().create_future()
+        self._connection = AsyncioConnection(
+            self._parameters,
+            on_open_callback=lambda connection: _resolve(opened, connection),
+            on_open_error_callback=lambda _, error: _refuse(opened, error),
+            on_close_callback=lambda _, error: self._on_lost(error),
+        )
+        async with asyncio.timeout(REPLY_TIMEOUT_S):
+            await opened
+        self.version = str(self._connection.server_properties.get("version", ""))
+        publisher = await _Channel.open(self._connection)
+        for exchange in self._topology.exchanges:
+            await publisher.call(
+                "exchange_declare", exchange=exchange.name, exchange_type=exchange.kind, durable=True
+            )
+        for queue in self._topology.queues:
+            await _declare_queue(publisher, queue)
+        await self._confirm(publisher)
+        # Before the subscriptions: who gets a delivery may want to publish at once.
+        self._publisher = publisher
+        for subscription in self._subscriptions:
+            await subscription.start(self._connection)
+        self._up.set()
+
+    async def _confirm(self, channel: _Channel) -> None:
+        def settle(frame: Any) -> None:  # noqa: ANN401  (pika frames have no types)
+            accepted = isinstance(frame.method, Basic.Ack)
+            note = self._confirms.confirmed if accepted else self._confirms.refused
+            note(frame.method.delivery_tag, multiple=frame.method.multiple)
+
+        channel.raw.add_on_return_callback(
+            lambda _, __, properties, ___: self._confirms.returned(properties.message_id)
+        )
+        channel.raw.add_on_close_callback(lambda _, error: self._on_lost(error))
+        await channel.call("confirm_delivery", ack_nack_callback=settle)
+
+    def _on_lost(self, error: BaseException) -> None:
+        self._up.clear()
+        self._publisher = None
+        self._confirms.lost(BrokerUnavailable(f"the connection to RabbitMQ broke: {error!r}"))
+        self._lost.set()
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        self._on_lost(ConnectionError("closed by this program"))
+        if connection is None or not connection.is_open:
+            return
+        closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        connection.add_on_close_callback(lambda *_: _resolve(closed, None))
+        connection.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2):
+                await closed
+
+
+class _Subscription:
+    """A consumer on a channel of its own; deliveries become tasks, so a slow job does not stop heartbeats."""
+
+    def __init__(self, prepare: Prepare, handler: Handler, prefetch: int) -> None:
+        self._prepare = prepare
+        self._handler = handler
+        self._prefetch = prefetch
+        self._channel: _Channel | None = None
+        self._tag = ""
+        self._cancelled = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self, connection: AsyncioConnection) -> None:
+        if self._cancelled:
+            return
+        channel = await _Channel.open(connection)
+        queue = await self._prepare(channel)
+        await channel.call("basic_qos", prefetch_count=self._prefetch)
+
+        def deliver(_: object, method: Any, properties: Any, body: bytes) -> None:  # noqa: ANN401
+            delivery = _delivery(channel, queue, method, properties, body)
+            task = asyncio.create_task(self._handle(delivery))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+        def deleted(_: object) -> None:
+            # The queue went away under the consumer: a new connection declares it again.
+            if connection.is_open:
+                connection.close()
+
+        channel.raw.add_on_cancel_callback(deleted)
+        self._channel = channel
+        frame = await channel.call("basic_consume", queue=queue, on_message_callback=deliver)
+        self._tag = str(frame.method.consumer_tag)
+
+    async def cancel(self) -> None:
+        """Stop new deliveries; those in hand can still be acknowledged."""
+        self._cancelled = True
+        if self._channel is not None and self._channel.raw.is_open:
+            with contextlib.suppress(BrokerUnavailable):
+                await self._channel.call("basic_cancel", consumer_tag=self._tag)
+
+    async def _handle(self, delivery: Delivery) -> None:
+        try:
+            await self._handler(delivery)
+        except Exception:  # the outermost loop of a delivery
+            log.exception("handler_failed", extra={"queue": delivery.queue})
+            delivery.reject(requeue=True)
+
+
+class _Channel:
+    """A pika channel whose methods can be awaited."""
+
+    def __init__(self, raw: Any) -> None:  # noqa: ANN401  (pika has no published types)
+        self.raw = raw
+        self._waiting: set[asyncio.Future[Any]] = set()
+        raw.add_on_close_callback(lambda _, error: self._fail(error))
+
+    @classmethod
+    async def open(cls, connection: AsyncioConnection) -> _Channel:
+        """Open a channel; raise `BrokerUnavailable` when the connection breaks meanwhile."""
+        opened: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        try:
+            connection.channel(on_open_callback=lambda raw: _resolve(opened, raw))
+            async with asyncio.timeout(REPLY_TIMEOUT_S):
+                return cls(await opened)
+        except (AMQPError, TimeoutError) as error:
+            raise BrokerUnavailable(f"RabbitMQ opened no channel: {error!r}") from error
+
+    async def call(self, method: str, **arguments: Any) -> Any:  # noqa: ANN401  (frames have no types)
+        """Call a method that answers through a callback, and wait for the answer."""
+        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.add(reply)
+        try:
+            getattr(self.raw, method)(**arguments, callback=lambda frame: _resolve(reply, frame))
+            async with asyncio.timeout(REPLY_TIMEOUT_S):
+                return await reply
+        except (AMQPError, TimeoutError) as error:
+            raise BrokerUnavailable(f"RabbitMQ did not do {method}: {error!r}") from error
+        finally:
+            self._waiting.discard(reply)
+
+    def close(self) -> None:
+        """Close without waiting."""
+        if self.raw.is_open:
+            self.raw.close()
+
+    def _fail(self, error: BaseException) -> None:
+        for reply in self._waiting:
+            _refuse(reply, error)
+
+
+async def _declare_queue(channel: _Channel, queue: Queue) -> None:
+    await channel.call("queue_declare", queue=queue.name, durable=True, arguments=queue.arguments)
+    for binding in queue.bindings:
+        await channel.call("queue_bind", queue=queue.name, exchange=binding.exchange, routing_key=binding.key)
+
+
+def _delivery(channel: _Channel, queue: str, method: Any, properties: Any, body: bytes) -> Delivery:  # noqa: ANN401
+    headers = properties.headers or {}
+
+    def settle(how: Settlement) -> None:
+        # After a lost connection the broker hands the message out again: nothing is left to settle.
+        if not channel.raw.is_open:
+            log.info("delivery_stale", extra={"queue": queue})
+        elif how == "ack":
+            channel.raw.basic_ack(method.delivery_tag)
+        else:
+            channel.raw.basic_reject(method.delivery_tag, requeue=how == "requeue")
+
+    return Delivery(
+        queue=queue,
+        body=body,
+        headers=headers,
+        exchange=method.exchange,
+        routing_key=method.routing_key,
+        message_id=properties.message_id or "",
+        priority=properties.priority or 0,
+        redelivered=method.redelivered,
+        delivery_count=int(headers.get("x-delivery-count", 0)),
+        settle=settle,
+    )
+
+
+def _reason(error: BaseException) -> str:
+    """Return the innermost cause: pika wraps a refused connection in two layers of its own."""
+    inner = getattr(error, "exceptions", None) or getattr(error, "args", None)
+    if inner and isinstance(inner[-1], BaseException):
+        return _reason(inner[-1])
+    return repr(getattr(error, "exception", error))
+
+
+def _resolve(future: asyncio.Future[Any], value: object) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+def _refuse(future: asyncio.Future[Any], error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)

@@ -1,0 +1,76 @@
+"""Publishes that wait for the broker's confirm, by delivery tag.
+
+The broker numbers the publishes of a channel from 1 and confirms them singly or up to a number. A message
+that no queue took is returned first and confirmed right after, so returns are matched by message id.
+
+See https://www.rabbitmq.com/docs/confirms
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from services.common.errors import BrokerUnavailable, QueueLabError, Unroutable
+
+
+@dataclass(frozen=True, slots=True)
+class _Publish:
+    message_id: str
+    outcome: asyncio.Future[None]
+
+
+class Confirms:
+    """The window of one channel's unconfirmed publishes."""
+
+    def __init__(self) -> None:
+        self._last_tag = 0
+        self._waiting: dict[int, _Publish] = {}
+        self._returned: set[str] = set()
+
+    def add(self, message_id: str) -> asyncio.Future[None]:
+        """Note a publish just sent; the future ends with its confirm."""
+        self._last_tag += 1
+        outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[self._last_tag] = _Publish(message_id, outcome)
+        return outcome
+
+    def returned(self, message_id: str) -> None:
+        """Note that a mandatory message reached no queue."""
+        self._returned.add(message_id)
+
+    def confirmed(self, tag: int, *, multiple: bool) -> None:
+        """Settle a publish, or all up to it."""
+        for publish in self._take(tag, multiple=multiple):
+            if publish.message_id in self._returned:
+                self._returned.discard(publish.message_id)
+                _fail(publish, Unroutable())
+            elif not publish.outcome.done():
+                publish.outcome.set_result(None)
+
+    def refused(self, tag: int, *, multiple: bool) -> None:
+        """Fail a publish, or all up to it: a queue is full, or could not store it."""
+        for publish in self._take(tag, multiple=multiple):
+            _fail(publish, BrokerUnavailable("RabbitMQ refused the message: the queue is full"))
+
+    def lost(self, error: QueueLabError) -> None:
+        """Fail all that is still unconfirmed, and start numbering anew."""
+        waiting, self._waiting = self._waiting, {}
+        self._last_tag = 0
+        self._returned.clear()
+        for publish in waiting.values():
+            _fail(publish, error)
+
+    def _take(self, tag: int, *, multiple: bool) -> list[_Publish]:
+        if not multiple:
+            publish = self._waiting.pop(tag, None)
+            return [publish] if publish else []
+        tags = [waiting for waiting in self._waiting if waiting <= tag]
+        return [self._waiting.pop(waiting) for waiting in tags]
+
+
+def _fail(publish: _Publish, error: QueueLabError) -> None:
+    if not publish.outcome.done():
+        publish.outcome.set_exception(error)
+        # Who published may have given up waiting; then nobody reads this, and that is no fault.
+        publish.outcome.exception()

@@ -1,0 +1,130 @@
+"""What travels with a dead letter: why it died, after how many attempts, and where it came from.
+
+A worker writes these headers when it gives a job up. When the broker gives up (too many redeliveries),
+its own `x-death` headers say so. The body stays the job itself, so that a replay can publish it again.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.common.broker import Broker, Delivery, Outgoing
+from services.common.errors import QueueLabError
+from services.common.topology import DEAD, DELIVERY_LIMIT
+
+PERMANENT = "permanent"
+ATTEMPTS_SPENT = "attempts_spent"
+BAD_MESSAGE = "bad_message"
+CRASHED = "delivery_limit"
+REASONS = (PERMANENT, ATTEMPTS_SPENT, BAD_MESSAGE, CRASHED)
+
+_MESSAGE_LENGTH = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """The headers of a dead letter."""
+
+    reason: str
+    error_code: str
+    error_message: str
+    attempt: int
+    origin: str
+    worker: str
+    at: float
+
+    def headers(self) -> dict[str, Any]:
+        """Return the headers to publish with the job."""
+        return {
+            "reason": self.reason,
+            "error_code": self.error_code,
+            "error_message": self.error_message[:_MESSAGE_LENGTH],
+            "attempt": self.attempt,
+            "origin": self.origin,
+            "worker": self.worker,
+            "at": str(self.at),
+        }
+
+
+async def bury(
+    broker: Broker, delivery: Delivery, error: QueueLabError, *, reason: str, attempt: int, by: str
+) -> None:
+    """Publish a delivery, its body untouched, to the dead-letter queues; acknowledge it when confirmed.
+
+    Raise `BrokerUnavailable` when it is not: the delivery is then still unsettled.
+    """
+    letter = DeadLetter(
+        reason=reason,
+        error_code=error.code,
+        error_message=str(error),
+        attempt=attempt,
+        origin=delivery.queue,
+        worker=by,
+        at=time.time(),
+    )
+    await broker.publish(
+        Outgoing(
+            exchange=DEAD,
+            routing_key=delivery.queue,
+            body=delivery.body,
+            message_id=delivery.message_id or uuid.uuid4().hex,
+            headers=letter.headers(),
+            priority=delivery.priority,
+            mandatory=True,
+        )
+    )
+    delivery.ack()
+
+
+def read(delivery: Delivery, *, spent: int, now: float) -> DeadLetter:
+    """Read the headers of a delivery from a dead-letter queue.
+
+    `spent` is the number of attempts that the message itself carries, `now` the time to use when the
+    broker dead-lettered it, since its own stamp is in whole seconds.
+    """
+    headers = delivery.headers
+    if "reason" in headers:
+        return DeadLetter(
+            reason=str(headers["reason"]),
+            error_code=str(headers.get("error_code", "")),
+            error_message=str(headers.get("error_message", "")),
+            attempt=_whole(headers.get("attempt"), spent + 1),
+            origin=str(headers.get("origin", "")),
+            worker=str(headers.get("worker", "")),
+            at=_number(headers.get("at"), now),
+        )
+    reason = str(headers.get("x-first-death-reason", "unknown"))
+    return DeadLetter(
+        reason=reason,
+        error_code=reason,
+        error_message=_BROKER_WORDS.get(reason, f"RabbitMQ dead-lettered the message: {reason}"),
+        attempt=spent + (DELIVERY_LIMIT + 1 if reason == CRASHED else 1),
+        origin=_origin(headers),
+        worker="",
+        at=now,
+    )
+
+
+_BROKER_WORDS = {
+    CRASHED: f"handed out {DELIVERY_LIMIT + 1} times and never acknowledged: "
+    "its worker died each time, or the broker did",
+}
+
+
+def _origin(headers: Mapping[str, Any]) -> str:
+    return str(headers.get("x-first-death-queue", ""))
+
+
+def _whole(value: object, otherwise: int) -> int:
+    return value if isinstance(value, int) else otherwise
+
+
+def _number(value: object, otherwise: float) -> float:
+    try:
+        return float(str(value))
+    except ValueError:
+        return otherwise

@@ -1,0 +1,96 @@
+"""`/health`, `/live` and `/metrics`: the same three routes on every program.
+
+`/live` says that the process answers; `/health` that what it needs is there (503 when not).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from services.common.broker import Broker
+from services.common.errors import BrokerUnavailable, TransientError
+
+CHECK_TIMEOUT_S = 3.0
+
+Check = Callable[[], Awaitable[str]]
+"""Return a detail when all is well, raise a `TransientError` when not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The outcome of one check."""
+
+    ok: bool
+    detail: str
+
+
+def broker_check(broker: Broker) -> Check:
+    """Return the check that the broker is connected and the topology stands."""
+
+    async def check() -> str:
+        if not broker.connected:
+            raise BrokerUnavailable("no connection to RabbitMQ; trying again")
+        return f"RabbitMQ {broker.version}"
+
+    return check
+
+
+def blocking_check(call: Callable[[], object], detail: str) -> Check:
+    """Return a check that runs a blocking call in a thread."""
+
+    async def check() -> str:
+        await asyncio.to_thread(call)
+        return detail
+
+    return check
+
+
+async def _find(check: Check) -> Finding:
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            return Finding(ok=True, detail=await check())
+    except TransientError as error:
+        return Finding(ok=False, detail=str(error))
+    except TimeoutError:
+        return Finding(ok=False, detail=f"no answer within {CHECK_TIMEOUT_S:g} s")
+
+
+def health_routes(checks: Mapping[str, Check]) -> list[Route]:
+    """Return the three routes, with `checks` behind /health."""
+
+    async def health(_: Request) -> Response:
+        found = dict(zip(checks, await asyncio.gather(*map(_find, checks.values())), strict=True))
+        well = all(finding.ok for finding in found.values())
+        body = {
+            "status": "healthy" if well else "unhealthy",
+            "timestamp": datetime.now(UTC).isoformat(),
+            "checks": {name: {"ok": finding.ok, "detail": finding.detail} for name, finding in found.items()},
+        }
+        return JSONResponse(body, 200 if well else 503)
+
+    async def live(_: Request) -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def metrics(request: Request) -> Response:
+        if "application/json" in request.headers.get("accept", ""):
+            return JSONResponse(metrics_as_json())
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return [Route("/health", health), Route("/live", live), Route("/metrics", metrics)]
+
+
+def metrics_as_json() -> dict[str, list[dict[str, object]]]:
+    """Return all samples by metric name: `{name: [{labels, value}]}`."""
+    found: dict[str, list[dict[str, object]]] = {}
+    for family in REGISTRY.collect():
+        for sample in family.samples:
+            found.setdefault(sample.name, []).append({"labels": sample.labels, "value": sample.value})
+    return found

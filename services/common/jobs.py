@@ -1,0 +1,376 @@
+"""The job table: a read model that the tracker keeps from events, and that the API writes a job's birth to.
+
+Every write is one guarded statement (insert, or update where newer), so that two writers never wait for each
+other with a read in between: on SQLite that ends in "database is locked" however long the time-out.
+
+A row moves by `(generation, attempt, rank)`; completed and failed end a generation. So events may come twice
+or late without harm. Times are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from services.common.errors import DatabaseUnavailable
+from services.common.messages import (
+    RANK,
+    STATUS_AFTER,
+    Change,
+    Clock,
+    Event,
+    Kind,
+    Output,
+    Stage,
+    Status,
+)
+
+BUSY_TIMEOUT_S = 10
+
+_metadata = sa.MetaData()
+
+table = sa.Table(
+    "jobs",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("job_id", sa.String(64), nullable=False, unique=True),
+    sa.Column("kind", sa.String(8), nullable=False),
+    sa.Column("filename", sa.String(300), nullable=False, default=""),
+    sa.Column("operations", sa.String(1000), nullable=False, default=""),
+    sa.Column("original_path", sa.String(200)),
+    sa.Column("thumbnail_path", sa.String(200)),
+    sa.Column("file_size", sa.Integer),
+    sa.Column("thumbnail_size", sa.Integer),
+    sa.Column("status", sa.String(12), nullable=False),
+    sa.Column("rank", sa.Integer, nullable=False),
+    sa.Column("generation", sa.Integer, nullable=False, default=1),
+    sa.Column("attempt", sa.Integer, nullable=False, default=0),
+    sa.Column("seq", sa.Integer, nullable=False, default=0),
+    sa.Column("priority", sa.Integer, nullable=False, default=0),
+    sa.Column("created_at", sa.Double, nullable=False),
+    sa.Column("processing_started_at", sa.Double),
+    sa.Column("processed_at", sa.Double),
+    sa.Column("notified_at", sa.Double),
+    sa.Column("worker", sa.String(100)),
+    sa.Column("queue", sa.String(100)),
+    sa.Column("reason", sa.String(40)),
+    sa.Column("error_code", sa.String(40)),
+    sa.Column("error_message", sa.String(500)),
+    sa.Column("user_id", sa.String(64)),
+    sa.Column("clock", sa.Text, nullable=False, default="{}"),
+    sa.Column("outputs", sa.Text, nullable=False, default="[]"),
+    sa.CheckConstraint(
+        "status in ('pending', 'queued', 'processing', 'retrying', 'completed', 'failed')",
+        name="status_is_known",
+    ),
+    sa.Index("jobs_by_seq", "seq"),
+    sa.Index("jobs_by_status", "status", "id"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """What the API knows of a job when it is born."""
+
+    job_id: str
+    kind: Kind
+    operations: str
+    filename: str
+    original_key: str
+    file_size: int
+    priority: int
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRow:
+    """One job as the table knows it."""
+
+    id: int
+    job_id: str
+    kind: Kind
+    filename: str
+    operations: str
+    original_path: str | None
+    thumbnail_path: str | None
+    file_size: int | None
+    thumbnail_size: int | None
+    status: Status
+    generation: int
+    attempt: int
+    seq: int
+    priority: int
+    created_at: float
+    processing_started_at: float | None
+    processed_at: float | None
+    worker: str | None
+    queue: str | None
+    reason: str | None
+    error_code: str | None
+    error_message: str | None
+    clock: Clock
+    outputs: tuple[Output, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which rows `list` returns: newest first, `cursor` is the id of the last row already seen."""
+
+    status: Status | None = None
+    operation: str | None = None
+    job_ids: Sequence[str] = field(default=())
+    limit: int = 50
+    cursor: int | None = None
+
+
+class JobStore:
+    """The job table behind a SQLAlchemy URL. Methods block; raise `DatabaseUnavailable`."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+        if self._engine.dialect.name == "sqlite":
+            sa.event.listen(self._engine, "connect", _configure_sqlite)
+        self._insert = (
+            sqlite.insert(table) if self._engine.dialect.name == "sqlite" else postgresql.insert(table)
+        )
+        self._upsert = self._upsert_statement()
+
+    def create_schema(self) -> None:
+        """Make the table; one program does this, the tracker."""
+        with self._transaction() as connection:
+            _metadata.create_all(connection)
+
+    def ping(self) -> None:
+        """Return when the table can be read."""
+        with self._transaction() as connection:
+            connection.execute(sa.select(table.c.id).limit(1))
+
+    def add(self, jobs: Sequence[NewJob]) -> None:
+        """Insert rows with status pending; a row of the same job_id stays as it is."""
+        rows = [
+            {
+                "job_id": job.job_id,
+                "kind": job.kind,
+                "filename": job.filename,
+                "operations": job.operations,
+                "original_path": job.original_key or None,
+                "file_size": job.file_size,
+                "status": "pending",
+                "rank": RANK["pending"],
+                "priority": job.priority,
+                "created_at": job.created_at,
+                "clock": json.dumps({"accepted": job.created_at}),
+            }
+            for job in jobs
+        ]
+        with self._transaction() as connection:
+            connection.execute(self._insert.on_conflict_do_nothing(index_elements=["job_id"]), rows)
+
+    def mark_queued(self, clocks: Mapping[str, Clock]) -> None:
+        """Move rows from pending to queued; a worker may have been faster, then nothing changes."""
+        statement = (
+            sa.update(table)
+            .where(table.c.job_id == sa.bindparam("of"), table.c.status == "pending")
+            .values(
+                status="queued", rank=RANK["queued"], attempt=sa.bindparam("first"), clock=sa.bindparam("now")
+            )
+        )
+        rows = [{"of": job_id, "first": 1, "now": json.dumps(clock)} for job_id, clock in clocks.items()]
+        with self._transaction() as connection:
+            connection.execute(statement, rows)
+
+    def apply(self, events: Sequence[Event]) -> list[Change]:
+        """Apply events in one transaction; return the rows that moved, with their new seq.
+
+        Events that are older than their row, or that repeat it, change nothing.
+        """
+        changes: list[Change] = []
+        with self._transaction() as connection:
+            seq = connection.execute(sa.select(sa.func.max(table.c.seq))).scalar() or 0
+            for event in events:
+                seq += 1
+                status = self._apply_one(connection, event, seq)
+                if status is None:
+                    seq -= 1
+                else:
+                    changes.append(_change(event, status, seq))
+        return changes
+
+    def get(self, job_id: str) -> JobRow | None:
+        """Return a job, or None."""
+        rows = self.list(Filter(job_ids=[job_id], limit=1))
+        return rows[0] if rows else None
+
+    def list(self, wanted: Filter) -> list[JobRow]:
+        """Return jobs, newest first."""
+        statement = sa.select(table).order_by(table.c.id.desc()).limit(wanted.limit)
+        if wanted.status:
+            statement = statement.where(table.c.status == wanted.status)
+        if wanted.operation:
+            # Operations are canonical text: names begin it, or follow a semicolon.
+            joined = sa.literal(";").concat(table.c.operations).concat(sa.literal(";"))
+            name = sa.func.replace(joined, ",", ";")
+            statement = statement.where(name.contains(f";{wanted.operation};", autoescape=True))
+        if wanted.job_ids:
+            statement = statement.where(table.c.job_id.in_(wanted.job_ids))
+        if wanted.cursor is not None:
+            statement = statement.where(table.c.id < wanted.cursor)
+        with self._transaction() as connection:
+            return [_row(found) for found in connection.execute(statement).mappings()]
+
+    def count_by_status(self) -> dict[Status, int]:
+        """Return how many jobs have each status."""
+        return cast("dict[Status, int]", self._count_by(table.c.status))
+
+    def failed_by_reason(self) -> dict[str, int]:
+        """Return how many failed jobs there are of each reason."""
+        return self._count_by(table.c.reason, table.c.status == "failed")
+
+    def oldest_waiting(self) -> float | None:
+        """Return when the oldest job that still waits was created."""
+        statement = sa.select(sa.func.min(table.c.created_at)).where(
+            table.c.status.in_(["pending", "queued"])
+        )
+        with self._transaction() as connection:
+            return cast("float | None", connection.execute(statement).scalar())
+
+    def clear(self) -> int:
+        """Delete all rows; return how many."""
+        with self._transaction() as connection:
+            return connection.execute(sa.delete(table)).rowcount
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def _count_by(self, column: sa.Column[Any], *where: sa.ColumnElement[bool]) -> dict[str, int]:
+        statement = sa.select(column, sa.func.count()).where(*where).group_by(column)
+        with self._transaction() as connection:
+            return {str(value): count for value, count in connection.execute(statement)}
+
+    def _apply_one(self, connection: sa.Connection, event: Event, seq: int) -> Status | None:
+        """Return the status after the event, None when it changed nothing."""
+        if event.name != "job.notified":
+            moved = connection.execute(self._upsert, _values(event, seq)).rowcount > 0
+            return STATUS_AFTER[event.name] if moved else None
+        first_notice = (
+            sa.update(table)
+            .where(table.c.job_id == event.job_id)
+            .where(table.c.generation == event.generation, table.c.notified_at.is_(None))
+            .values(notified_at=event.at, seq=seq)
+            .returning(table.c.status)
+        )
+        return cast("Status | None", connection.execute(first_notice).scalar())
+
+    def _upsert_statement(self) -> sa.Executable:
+        new = self._insert.excluded
+        # What an event does not know must not erase what the row does.
+        kept = {
+            name: sa.func.coalesce(new[name], table.c[name])
+            for name in ("thumbnail_path", "thumbnail_size", "processing_started_at", "worker", "queue")
+        }
+        taken = {
+            name: new[name]
+            for name in (
+                "status",
+                "rank",
+                "generation",
+                "attempt",
+                "seq",
+                "processed_at",
+                "notified_at",
+                "reason",
+                "error_code",
+                "error_message",
+                "clock",
+                "outputs",
+            )
+        }
+        ended = table.c.rank >= RANK["completed"]
+        position = sa.tuple_(table.c.generation, table.c.attempt, table.c.rank)
+        newer = position < sa.tuple_(new.generation, new.attempt, new.rank)
+        return self._insert.on_conflict_do_update(
+            index_elements=["job_id"],
+            set_={**taken, **kept},
+            where=newer & ~(ended & (table.c.generation == new.generation)),
+        )
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            cause = getattr(error, "orig", None) or error
+            raise DatabaseUnavailable(f"the job table did not answer: {cause}") from error
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    connection.execute("pragma journal_mode = wal")
+    # With WAL this loses no committed row when a process dies, only when the machine does.
+    connection.execute("pragma synchronous = normal")
+    connection.execute(f"pragma busy_timeout = {BUSY_TIMEOUT_S * 1000}")
+
+
+def _values(event: Event, seq: int) -> dict[str, object]:
+    status = STATUS_AFTER[event.name]
+    thumbnail = next((output for output in event.outputs if output.name == "thumbnail"), None)
+    ended = status in ("completed", "failed")
+    return {
+        "job_id": event.job_id,
+        "kind": event.kind,
+        "filename": event.filename,
+        "operations": event.operations,
+        "original_path": event.original_key or None,
+        "thumbnail_path": thumbnail.key if thumbnail else None,
+        "file_size": None,
+        "thumbnail_size": thumbnail.size if thumbnail else None,
+        "status": status,
+        "rank": RANK[status],
+        "generation": event.generation,
+        "attempt": event.attempt,
+        "seq": seq,
+        "priority": event.priority,
+        "created_at": event.clock.get("accepted", event.at),
+        "processing_started_at": event.clock.get("started"),
+        "processed_at": event.at if ended else None,
+        "notified_at": None,
+        "worker": event.worker,
+        "queue": event.queue,
+        "reason": event.reason,
+        "error_code": event.error_code,
+        "error_message": event.error_message,
+        "user_id": None,
+        "clock": json.dumps(event.clock),
+        "outputs": json.dumps([output.model_dump() for output in event.outputs]),
+    }
+
+
+def _change(event: Event, status: Status, seq: int) -> Change:
+    return Change(
+        seq=seq,
+        job_id=event.job_id,
+        status=status,
+        generation=event.generation,
+        attempt=event.attempt,
+        error_code=event.error_code,
+    )
+
+
+def _row(found: sa.RowMapping) -> JobRow:
+    values: dict[str, Any] = {
+        name: found[name] for name in JobRow.__dataclass_fields__ if name not in ("clock", "outputs")
+    }
+    clock: dict[Stage, float] = json.loads(found["clock"])
+    if found["notified_at"] is not None:
+        clock["notified"] = found["notified_at"]
+    outputs = tuple(Output.model_validate(output) for output in json.loads(found["outputs"]))
+    return JobRow(**values, clock=clock, outputs=outputs)

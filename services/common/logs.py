@@ -1,0 +1,68 @@
+"""JSON lines on standard error: one event a line, always with the instance.
+
+An event's name is a past-tense word from `EVENTS`; what belongs to it travels in `extra`, job_id first.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+EVENTS = (
+    "program_started",
+    "program_stopped",
+    "program_failed",
+    "broker_connected",
+    "broker_lost",
+    "broker_unreachable",
+    "delivery_stale",
+    "handler_failed",
+    "upload_accepted",
+    "upload_failed",
+    "publish_unconfirmed",
+    "job_started",
+    "job_completed",
+    "job_retried",
+    "job_dead_lettered",
+    "message_refused",
+    "events_applied",
+    "events_delayed",
+    "notification_sent",
+    "request_failed",
+)
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class JsonFormatter(logging.Formatter):
+    """Render a record as one JSON object."""
+
+    def __init__(self, instance: str) -> None:
+        super().__init__()
+        self._instance = instance
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line: dict[str, object] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            "instance": self._instance,
+        }
+        line |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str, ensure_ascii=False)
+
+
+def configure(level: str, instance: str) -> None:
+    """Send all logs of this process to standard error as JSON lines."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter(instance))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # pika reports every connection attempt with a traceback; our own events say the same in one line.
+    logging.getLogger("pika").setLevel(logging.CRITICAL)
+    for noisy in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,0 +1,32 @@
+"""Prometheus metrics: the names are part of the contract, so they stand in one place.
+
+Every program imports this module and counts what applies to it; `/metrics` shows them all.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+messages_produced = Counter("messages_produced_total", "Messages published and confirmed.", ["routing_key"])
+messages_consumed = Counter("messages_consumed_total", "Messages taken from a queue.", ["queue"])
+message_processing = Histogram(
+    "message_processing_duration_seconds", "From delivery to acknowledgement.", ["queue"], buckets=_SECONDS
+)
+processing_errors = Counter("message_processing_errors_total", "Failed attempts by reason.", ["reason"])
+http_requests = Histogram(
+    "http_request_duration_seconds",
+    "From the request's first byte to the answer's last.",
+    ["method", "route", "status"],
+    buckets=_SECONDS,
+)
+storage_operations = Counter(
+    "storage_operations_total", "Calls to the object store.", ["operation", "result"]
+)
+stage_seconds = Histogram(
+    "stage_duration_seconds", "Time a job spent in a stage.", ["stage"], buckets=_SECONDS
+)
+worker_busy_seconds = Counter("worker_busy_seconds_total", "Time with at least one job in hand.")
+worker_jobs_in_hand = Gauge("worker_jobs_in_hand", "Jobs delivered and not acknowledged.")
+notifications = Counter("notifications_total", "Notifications sent.", ["outcome"])

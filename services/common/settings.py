@@ -1,0 +1,78 @@
+"""Settings shared by the programs: read once from the environment in each `__main__`, then passed down.
+
+A program's own class picks what it needs from these and adds its own fields. Every field has a unit in its
+name where it has one, a default that works on one machine, and a help text; `.env.example` is held to them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.common.topology import Layout
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class _Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="LAB_", extra="ignore", frozen=True)
+
+
+class ProgramSettings(_Settings):
+    """What every program has."""
+
+    instance: str = Field(default="", description="name in logs and on the monitor, e.g. worker-2")
+    host: str = Field(default="127.0.0.1", description="address that the program listens on")
+    port: Port = Field(default=0, description="HTTP port; 0 picks a free one")
+    log_level: str = Field(
+        default="INFO",
+        validation_alias=AliasChoices("LOG_LEVEL", "log_level"),
+        description="DEBUG, INFO, WARNING or ERROR",
+    )
+
+
+class BrokerSettings(_Settings):
+    """Where RabbitMQ is."""
+
+    amqp_url: SecretStr = Field(
+        default=SecretStr("amqp://guest:guest@127.0.0.1:5672/"), description="AMQP URL of the broker"
+    )
+    confirm_timeout_s: float = Field(
+        default=10, gt=0, description="how long a publish may stay unconfirmed, seconds"
+    )
+
+
+class StorageSettings(_Settings):
+    """Where the object store is."""
+
+    s3_endpoint: str = Field(default="http://127.0.0.1:9000", description="URL of the S3 server")
+    s3_access_key: str = Field(default="lab", description="S3 access key")
+    s3_secret_key: SecretStr = Field(default=SecretStr("lab-secret"), description="S3 secret key")
+    s3_bucket: str = Field(default="lab", description="bucket of originals, results and thumbnails")
+
+
+class DatabaseSettings(_Settings):
+    """Where the job table is."""
+
+    database_url: SecretStr = Field(
+        default=SecretStr("sqlite:///lab.db"), description="SQLAlchemy URL: SQLite or PostgreSQL"
+    )
+
+
+class LayoutSettings(_Settings):
+    """How image jobs are spread over work queues."""
+
+    layout: Layout = Field(default="single", description="single, or per-operation: a queue for each pool")
+
+
+class LimitSettings(_Settings):
+    """Bounds that publishers and consumers agree on."""
+
+    max_pixels: int = Field(
+        default=50_000_000, gt=0, description="largest image accepted, width times height, pixels"
+    )
+    max_processing_time_s: float = Field(
+        default=5, gt=0, le=3600, description="longest work a text or sleep job may ask for, seconds"
+    )

@@ -1,0 +1,287 @@
+"""In-memory twins of the seams, for tests and for reading: they pass the same contract suites."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import itertools
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Self
+
+from services.common.broker import Delivery, Depth, Handler, Outgoing, Settlement
+from services.common.errors import BrokerUnavailable, ObjectMissing, StorageUnavailable, Unroutable
+from services.common.storage import CHUNK_BYTES, StoredObject
+from services.common.topology import Binding, Declarations, Queue
+
+
+@dataclass(slots=True)
+class _Message:
+    outgoing: Outgoing
+    headers: dict[str, Any]
+    delivery_count: int = 0
+
+
+@dataclass(slots=True)
+class _Consumer:
+    handler: Handler
+    prefetch: int
+    in_hand: int = 0
+    active: bool = True
+
+    def free(self) -> bool:
+        return self.active and (self.prefetch == 0 or self.in_hand < self.prefetch)
+
+    async def cancel(self) -> None:
+        """Stop new deliveries; those in hand can still be acknowledged."""
+        self.active = False
+
+
+@dataclass(slots=True)
+class _Queue:
+    declared: Queue
+    ready: deque[_Message] = field(default_factory=deque)
+    consumers: list[_Consumer] = field(default_factory=list)
+
+
+class MemoryBroker:
+    """A broker in this process: routing, prefetch, time to live, delivery limit and dead letters."""
+
+    version = "memory"
+
+    def __init__(self, topology: Declarations) -> None:
+        self._exchanges = {exchange.name: exchange.kind for exchange in topology.exchanges}
+        self._queues: dict[str, _Queue] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._names = itertools.count(1)
+        self.connected = True
+        for queue in topology.queues:
+            self.declare(queue)
+
+    async def __aenter__(self) -> Self:
+        """Begin."""
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Drop everything."""
+        for timer in self._timers:
+            timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def declare(self, queue: Queue) -> None:
+        """Make a queue when it is not there."""
+        self._queues.setdefault(queue.name, _Queue(queue))
+
+    async def ready(self, timeout_s: float | None = None) -> None:
+        """Return, or raise `BrokerUnavailable` while `connected` is set to False."""
+        if not self.connected:
+            raise BrokerUnavailable(f"the broker did not answer within {timeout_s} s")
+
+    async def publish(self, message: Outgoing) -> None:
+        """Route a message to its queues."""
+        if not self.connected:
+            raise BrokerUnavailable("no connection; nothing was sent")
+        if not self._route(_Message(message, dict(message.headers))) and message.mandatory:
+            raise Unroutable
+
+    async def consume(self, queue: Queue | str, handler: Handler, *, prefetch: int) -> _Consumer:
+        """Call `handler` in a task of its own for each delivery."""
+        if isinstance(queue, Queue):
+            self.declare(queue)
+        name = queue if isinstance(queue, str) else queue.name
+        consumer = _Consumer(handler, prefetch)
+        self._find(name).consumers.append(consumer)
+        self._pump(name)
+        return consumer
+
+    async def listen(self, exchange: str, keys: tuple[str, ...], handler: Handler) -> _Consumer:
+        """Consume a copy of what is published from now on."""
+        bindings = tuple(Binding(exchange, key) for key in keys)
+        queue = Queue(f"listener-{next(self._names)}", {}, bindings)
+        return await self.consume(queue, handler, prefetch=0)
+
+    async def depth(self, queue: str) -> Depth:
+        """Return the numbers of a queue."""
+        found = self._find(queue)
+        return Depth(len(found.ready), sum(consumer.active for consumer in found.consumers))
+
+    async def purge(self, queue: str) -> int:
+        """Drop all ready messages of a queue; return how many."""
+        found = self._find(queue)
+        count = len(found.ready)
+        found.ready.clear()
+        return count
+
+    async def delete(self, queue: str) -> None:
+        """Remove a queue."""
+        self._queues.pop(queue, None)
+
+    def _find(self, name: str) -> _Queue:
+        if not self.connected:
+            raise BrokerUnavailable("no connection")
+        if name not in self._queues:
+            raise BrokerUnavailable(f"no queue {name}")
+        return self._queues[name]
+
+    def _route(self, message: _Message) -> bool:
+        exchange, key = message.outgoing.exchange, message.outgoing.routing_key
+        targets = [name for name, queue in self._queues.items() if self._bound(queue, exchange, key)]
+        for name in targets:
+            copy = _Message(message.outgoing, dict(message.headers))
+            self._queues[name].ready.append(copy)
+            self._expire_later(name, copy)
+            self._pump(name)
+        return bool(targets)
+
+    def _bound(self, queue: _Queue, exchange: str, key: str) -> bool:
+        if exchange == "":
+            return queue.declared.name == key
+        kind = self._exchanges.get(exchange)
+        return any(
+            binding.exchange == exchange and (kind == "fanout" or _matches(binding.key, key))
+            for binding in queue.declared.bindings
+        )
+
+    def _expire_later(self, name: str, message: _Message) -> None:
+        milliseconds = self._queues[name].declared.arguments.get("x-message-ttl")
+        if milliseconds is None:
+            return
+
+        def expire() -> None:
+            queue = self._queues.get(name)
+            if queue and message in queue.ready:
+                queue.ready.remove(message)
+                self._dead_letter(queue.declared, message, "expired")
+
+        self._timers.add(asyncio.get_running_loop().call_later(milliseconds / 1000, expire))
+
+    def _dead_letter(self, queue: Queue, message: _Message, reason: str) -> None:
+        exchange = queue.arguments.get("x-dead-letter-exchange")
+        if exchange is None:
+            return
+        old = message.outgoing
+        key = queue.arguments.get("x-dead-letter-routing-key", old.routing_key)
+        headers = {"x-first-death-reason": reason, "x-first-death-queue": queue.name, **message.headers}
+        self._route(
+            _Message(
+                Outgoing(exchange=exchange, routing_key=key, body=old.body, message_id=old.message_id),
+                headers,
+            )
+        )
+
+    def _pump(self, name: str) -> None:
+        queue = self._queues[name]
+        while queue.ready:
+            consumer = next((found for found in queue.consumers if found.free()), None)
+            if consumer is None:
+                return
+            # The one served goes to the back: consumers take turns, as they do at RabbitMQ.
+            queue.consumers.remove(consumer)
+            queue.consumers.append(consumer)
+            self._hand_out(name, consumer, queue.ready.popleft())
+
+    def _hand_out(self, name: str, consumer: _Consumer, message: _Message) -> None:
+        consumer.in_hand += 1
+
+        def settle(how: Settlement) -> None:
+            consumer.in_hand -= 1
+            if how == "requeue":
+                self._return(name, message)
+            elif how == "reject":
+                self._dead_letter(self._queues[name].declared, message, "rejected")
+            self._pump(name)
+
+        outgoing = message.outgoing
+        delivery = Delivery(
+            queue=name,
+            body=outgoing.body,
+            headers=message.headers,
+            exchange=outgoing.exchange,
+            routing_key=outgoing.routing_key,
+            message_id=outgoing.message_id,
+            priority=outgoing.priority,
+            redelivered=message.delivery_count > 0,
+            delivery_count=message.delivery_count,
+            settle=settle,
+        )
+        task = asyncio.get_running_loop().create_task(_handle(consumer.handler, delivery))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _return(self, name: str, message: _Message) -> None:
+        queue = self._queues[name]
+        message.delivery_count += 1
+        if message.delivery_count > queue.declared.arguments.get("x-delivery-limit", float("inf")):
+            self._dead_letter(queue.declared, message, "delivery_limit")
+        else:
+            queue.ready.appendleft(message)
+
+
+async def _handle(handler: Handler, delivery: Delivery) -> None:
+    try:
+        await handler(delivery)
+    except Exception:  # noqa: BLE001  (the outermost loop of a delivery)
+        delivery.reject(requeue=True)
+
+
+def _matches(pattern: str, key: str) -> bool:
+    """Match a topic pattern as the pipeline uses it: literal words, or a closing `#`."""
+    if pattern.endswith("#"):
+        return key.startswith(pattern[:-1])
+    return pattern == key
+
+
+class MemoryStore:
+    """An object store in this process; set `available` to False to have it fail."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, tuple[bytes, str]] = {}
+        self.available = True
+
+    def ensure_bucket(self) -> None:
+        """Do nothing: there is one bucket."""
+        self.ping()
+
+    def put(self, key: str, data: BinaryIO, size: int, content_type: str) -> None:
+        """Store `size` bytes read from `data`."""
+        self.ping()
+        self.objects[key] = (data.read(size), content_type)
+
+    def get(self, key: str) -> bytes:
+        """Return all bytes of an object."""
+        self.ping()
+        with _missing(key):
+            return self.objects[key][0]
+
+    def open(self, key: str) -> StoredObject:
+        """Return an object as a stream."""
+        data = self.get(key)
+        etag = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        chunks = (data[start : start + CHUNK_BYTES] for start in range(0, len(data), CHUNK_BYTES))
+        return StoredObject(chunks, len(data), self.objects[key][1], f'"{etag}"')
+
+    def delete(self, prefix: str) -> int:
+        """Delete all objects whose key begins with `prefix`."""
+        self.ping()
+        found: Sequence[str] = [key for key in self.objects if key.startswith(prefix)]
+        for key in found:
+            del self.objects[key]
+        return len(found)
+
+    def ping(self) -> None:
+        """Return, or raise `StorageUnavailable` while `available` is False."""
+        if not self.available:
+            raise StorageUnavailable
+
+
+@contextlib.contextmanager
+def _missing(key: str) -> Iterator[None]:
+    try:
+        yield
+    except KeyError:
+        raise ObjectMissing(f"no object {key} in the store") from None

@@ -1,0 +1,119 @@
+"""Events to rows: the tracker keeps the job table up to date and tells live clients what changed.
+
+Events are committed in batches, since a commit costs far more than a row. They are acknowledged after the
+commit; what comes again then changes nothing. Dead letters become `job.failed` events here, whoever
+dead-lettered them: a worker that gave up, or the broker when a message was handed out too often.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+
+from services.common import dead_letters, metrics
+from services.common.broker import Broker, Delivery
+from services.common.envelopes import changes_envelope, event_envelope
+from services.common.errors import BadMessage, BrokerUnavailable, DatabaseUnavailable
+from services.common.jobs import JobStore
+from services.common.messages import Change, Changes, Event, Job
+from services.common.topology import TRACKER_DEAD, TRACKER_EVENTS
+
+log = logging.getLogger(__name__)
+
+RETRY_S = 1.0
+DEAD_PREFETCH = 50
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    delivery: Delivery
+    event: Event
+
+
+class Tracker:
+    """Applies events to the job table, at most `batch` in one commit."""
+
+    def __init__(self, broker: Broker, store: JobStore, *, instance: str, batch: int) -> None:
+        self._broker = broker
+        self._store = store
+        self._instance = instance
+        self._batch = batch
+        self._pending: asyncio.Queue[_Pending] = asyncio.Queue()
+
+    async def start(self) -> None:
+        """Begin to consume."""
+        await self._broker.consume(TRACKER_EVENTS, self.take_event, prefetch=2 * self._batch)
+        await self._broker.consume(TRACKER_DEAD, self.take_dead_letter, prefetch=DEAD_PREFETCH)
+
+    async def take_event(self, delivery: Delivery) -> None:
+        """Put an event in line for the next commit."""
+        metrics.messages_consumed.labels(delivery.queue).inc()
+        try:
+            event = Event.decode(delivery.body)
+        except BadMessage as error:
+            log.warning("message_refused", extra={"queue": delivery.queue, "error": str(error)})
+            await dead_letters.bury(
+                self._broker, delivery, error, reason=dead_letters.BAD_MESSAGE, attempt=1, by=self._instance
+            )
+            return
+        self._pending.put_nowait(_Pending(delivery, event))
+
+    async def take_dead_letter(self, delivery: Delivery) -> None:
+        """Publish `job.failed` for a dead letter; one that is no job stays in the dead-letter queue only."""
+        metrics.messages_consumed.labels(delivery.queue).inc()
+        try:
+            job = Job.decode(delivery.body)
+        except BadMessage as error:
+            log.warning("message_refused", extra={"queue": delivery.queue, "error": str(error)})
+            delivery.ack()
+            return
+        letter = dead_letters.read(delivery, spent=job.attempt, now=time.time())
+        failed = Event.of(
+            job,
+            "job.failed",
+            attempt=letter.attempt,
+            clock={**job.clock, "finished": letter.at},
+            worker=letter.worker or None,
+            queue=letter.origin or None,
+            reason=letter.reason,
+            error_code=letter.error_code,
+            error_message=letter.error_message,
+        )
+        try:
+            await self._broker.publish(event_envelope(failed))
+        except BrokerUnavailable as error:
+            log.warning("publish_unconfirmed", extra={"job_id": job.job_id, "error": str(error)})
+            delivery.reject(requeue=True)
+        else:
+            delivery.ack()
+
+    async def commit_forever(self) -> None:
+        """Commit what is in line, batch after batch."""
+        while True:
+            batch = [await self._pending.get()]
+            while len(batch) < self._batch and not self._pending.empty():
+                batch.append(self._pending.get_nowait())
+            changes = await self._commit([pending.event for pending in batch])
+            for pending in batch:
+                pending.delivery.ack()
+            log.debug("events_applied", extra={"events": len(batch), "changes": len(changes)})
+            await self._tell(changes)
+
+    async def _commit(self, events: list[Event]) -> list[Change]:
+        while True:
+            try:
+                return await asyncio.to_thread(self._store.apply, events)
+            except DatabaseUnavailable as error:
+                log.warning("events_delayed", extra={"events": len(events), "error": str(error)})
+                await asyncio.sleep(RETRY_S)
+
+    async def _tell(self, changes: list[Change]) -> None:
+        if not changes:
+            return
+        try:
+            await self._broker.publish(changes_envelope(Changes(rows=tuple(changes))))
+        except BrokerUnavailable as error:
+            # Live clients read the table from the last seq they saw, so nothing is lost to them.
+            log.warning("publish_unconfirmed", extra={"error": str(error)})

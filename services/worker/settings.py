@@ -1,0 +1,32 @@
+"""Settings of the worker."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from services.common.settings import (
+    BrokerSettings,
+    LayoutSettings,
+    LimitSettings,
+    ProgramSettings,
+    StorageSettings,
+)
+from services.common.topology import consumed_by_default
+
+
+class WorkerSettings(ProgramSettings, BrokerSettings, StorageSettings, LayoutSettings, LimitSettings):
+    """What a worker needs to know."""
+
+    queues: str = Field(
+        default="", description="work queues to consume, separated by commas; empty: all of the layout"
+    )
+    prefetch: int = Field(
+        default=1, ge=0, le=10_000, description="unacknowledged messages the broker may hand out; 0: no limit"
+    )
+    concurrency: int = Field(default=1, ge=1, le=64, description="jobs worked on at once in one worker")
+
+    @property
+    def consumed(self) -> tuple[str, ...]:
+        """The work queues to consume."""
+        named = tuple(name.strip() for name in self.queues.split(",") if name.strip())
+        return named or consumed_by_default(self.layout)
