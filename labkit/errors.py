@@ -18,6 +18,7 @@ LabError
 from __future__ import annotations
 
 from labkit.install.errors import LabError as LabError  # noqa: PLC0414 - the root of this tree
+from labkit.words import command
 
 
 class ProjectError(LabError):
@@ -44,7 +45,7 @@ class StackDown(LabError):
     @classmethod
     def of(cls, project: str) -> StackDown:
         """Say that the stack of `project` is not up."""
-        return cls(f"The stack of project {project!r} is not up.", "Start it: labctl up")
+        return cls(f"The stack of project {project!r} is not up.", f"Start it: {command('up')}")
 
 
 class NotRunning(LabError):
@@ -53,7 +54,7 @@ class NotRunning(LabError):
     @classmethod
     def of(cls, instance: str, state: str) -> NotRunning:
         """Say that `instance` is not running but in `state`."""
-        return cls(f"{instance} is {state}.", f"Start it: labctl restart {instance}")
+        return cls(f"{instance} is {state}.", f"Start it: {command(f'restart {instance}')}")
 
 
 class Busy(LabError):
@@ -82,7 +83,9 @@ class ApiUnreachable(LabError):
     @classmethod
     def of(cls, url: str, cause: BaseException) -> ApiUnreachable:
         """Say that the API at `url` did not answer, and why."""
-        return cls(f"The API at {url} did not answer: {cause or type(cause).__name__}.", "See: labctl status")
+        return cls(
+            f"The API at {url} did not answer: {cause or type(cause).__name__}.", f"See: {command('status')}"
+        )
 
 
 class SupervisorError(LabError):

@@ -32,5 +32,5 @@ def own_files(path: Path) -> Iterator[None]:
     except PermissionError as error:
         raise ProjectError(
             f"{error.filename or path} belongs to another user.",
-            "Run the command as that user, or use another project: labctl --project NAME",
+            "Run the command as that user, or choose another project by LAB_PROJECT.",
         ) from error

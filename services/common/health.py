@@ -44,10 +44,17 @@ def broker_check(broker: Broker) -> Check:
 
 
 def blocking_check(call: Callable[[], object], detail: str) -> Check:
-    """Return a check that runs a blocking call in a thread."""
+    """Return a check that runs a blocking call in a thread; a call still under way answers all who ask."""
+    under_way: asyncio.Task[object] | None = None
 
     async def check() -> str:
-        await asyncio.to_thread(call)
+        nonlocal under_way
+        if under_way is None or under_way.done():
+            under_way = asyncio.create_task(asyncio.to_thread(call))
+            # Who asked may have given up; then nobody reads the outcome, and that is no fault.
+            under_way.add_done_callback(lambda done: done.cancelled() or done.exception())
+        # Shielded: without an answer from a store that hangs, each question would take one more thread.
+        await asyncio.shield(under_way)
         return detail
 
     return check

@@ -6,7 +6,7 @@ Calls block; an event loop runs them in threads. Keys are made by the functions 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 from urllib.parse import urlsplit
@@ -40,7 +40,7 @@ def output_key(job_id: str, name: str) -> str:
 class StoredObject:
     """An object's bytes, as they come, and what the store knows of it."""
 
-    chunks: Iterator[bytes]
+    chunks: Generator[bytes]
     size: int
     content_type: str
     etag: str
@@ -109,7 +109,8 @@ class S3Store:
     def put(self, key: str, data: BinaryIO, size: int, content_type: str) -> None:
         """Store `size` bytes read from `data`; an object of that key is replaced."""
         with _translated(key):
-            self._client.put_object(self._bucket, key, data, size, content_type)
+            # Parts of 5 MiB, one after the other: three at a time would hold a whole upload in memory.
+            self._client.put_object(self._bucket, key, data, size, content_type, num_parallel_uploads=1)
 
     def get(self, key: str) -> bytes:
         """Return all bytes of an object."""
@@ -120,8 +121,10 @@ class S3Store:
         with _translated(key):
             response = self._client.get_object(self._bucket, key)
         headers = response.headers
+        chunks = _chunks(response, key)
+        next(chunks)  # begun, since closing a generator that never ran would leave its connection open
         return StoredObject(
-            _chunks(response, key),
+            chunks,
             int(headers.get("content-length", 0)),
             headers.get("content-type", "application/octet-stream"),
             headers.get("etag", ""),
@@ -144,8 +147,9 @@ class S3Store:
                 raise StorageUnavailable(f"the bucket {self._bucket} is not there yet")
 
 
-def _chunks(response: urllib3.BaseHTTPResponse, key: str) -> Iterator[bytes]:
+def _chunks(response: urllib3.BaseHTTPResponse, key: str) -> Generator[bytes]:
     try:
+        yield b""
         with _translated(key):
             yield from response.stream(CHUNK_BYTES)
     finally:

@@ -4,29 +4,25 @@ Settings by variable: https://www.rabbitmq.com/docs/configure#supported-environm
 Works with RabbitMQ 3.10 to 4.x.
 """
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from labkit.errors import MissingProgram
+from labkit.install.rabbitmq import find_server
 from labkit.project import Project
 from labkit.runtime.credentials import Credentials
 from labkit.runtime.local.ports import HOST
 from labkit.runtime.private import make_private_dir, write_private
 from labkit.stack import Service
-
-# The program beside it on the PATH is a wrapper that refuses all users but root and rabbitmq.
-_DEBIAN = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+from labkit.words import command
 
 
-def find_server() -> Path:
+def server_script() -> Path:
     """Find the script that starts a node. Raises MissingProgram."""
-    found = shutil.which("rabbitmq-server")
-    if _DEBIAN.exists():
-        return _DEBIAN
-    if found is None:
-        raise MissingProgram("RabbitMQ is not installed.", "Install it: labctl doctor shows how")
-    return Path(found)
+    server = find_server()
+    if server is None:
+        raise MissingProgram("RabbitMQ is not installed.", f"See how to install it: {command('doctor')}")
+    return server.path
 
 
 class Node:

@@ -7,6 +7,7 @@ import psutil
 
 from labkit.errors import PortTaken
 from labkit.runtime.local.processes import listening_ports, stack_of
+from labkit.words import command
 
 HOST = "127.0.0.1"
 
@@ -26,7 +27,7 @@ def check_ports(wanted: Mapping[int, str], offset: int) -> None:
     free = free_offset([number - offset for number in wanted])
     raise PortTaken(
         f"Port {port}, needed by {wanted[port]}, is held by {holder(port)}.",
-        f"End that program, or shift all ports: labctl up --port-offset {free}",
+        f"End that program, or shift all ports: {command(f'up --port-offset {free}')}",
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from labkit.errors import SupervisorError, Unsupported
 from labkit.project import Project
 from labkit.runtime.base import Instance, Notify, Progress, ignore
-from labkit.runtime.local.broker import find_server as find_rabbitmq
+from labkit.runtime.local.broker import server_script
 from labkit.runtime.local.build import GRACE_S, Builder, make_folders
 from labkit.runtime.local.lock import only_one
 from labkit.runtime.local.placements import Placement
@@ -22,6 +22,7 @@ from labkit.runtime.local.view import in_order
 from labkit.runtime.local.wait import Report, Waiter
 from labkit.runtime.private import own_files
 from labkit.stack import KEEP, SERVICES, Options, Service, check_count, waves
+from labkit.words import command
 
 _LOCK_WAIT_S = 20.0
 _READY_S = 60.0
@@ -39,7 +40,7 @@ class LocalRuntime(LocalReader):
         table: Sequence[Service] = SERVICES,
         *,
         environ: Mapping[str, str],
-        find_server: Callable[[], Path] = find_rabbitmq,
+        find_server: Callable[[], Path] = server_script,
     ) -> None:
         super().__init__(project, table, environ=environ, find_server=find_server)
 
@@ -170,7 +171,9 @@ class LocalRuntime(LocalReader):
     def _supervised_state(self) -> LocalState:
         state = self._known_state()
         if not self._is_supervised(state):
-            raise SupervisorError("The supervisor of this stack has died.", "Repair the stack: labctl up")
+            raise SupervisorError(
+                "The supervisor of this stack has died.", f"Repair the stack: {command('up')}"
+            )
         return state
 
     def _builder(self, report: Report) -> Builder:

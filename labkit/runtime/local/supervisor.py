@@ -18,12 +18,15 @@ from labkit.project import REPOSITORY
 from labkit.runtime.local.hooks import DELAY
 from labkit.runtime.local.processes import SUPERVISOR, is_alive, marks, stack_of, started_at, wait_gone
 from labkit.runtime.local.state import Identity
+from labkit.words import command
 
 # The instance opens its log itself: no pipe leads through the supervisor, so its death breaks nothing.
 _LAUNCH = f'exec >>"$0" 2>&1 </dev/null; [ "${DELAY}" = 0 ] || sleep "${DELAY}"; exec "$@"'
 
 # Detached from the terminal and from this process: nothing to reap, nothing that a closing window ends.
 _DETACH = '"$@" >>"$0" 2>&1 </dev/null & echo $!'
+
+_ANEW = f"Start the stack anew: {command('down')} and {command('up')}"
 
 _ANSWER_S = 15.0
 _PATIENCE_S = 1.0
@@ -131,23 +134,21 @@ class Supervisor:
     def _statuses(self) -> dict[str, str]:
         return dict(self._call("status")["statuses"])
 
-    def _call(self, command: str, **properties: object) -> dict[str, Any]:
+    def _call(self, order: str, **properties: object) -> dict[str, Any]:
         """Send a command; while another one runs Circus refuses, so try again."""
         deadline = time.monotonic() + _ANSWER_S
         while True:
-            answer = self._ask(command, {"waiting": True, **properties})
+            answer = self._ask(order, {"waiting": True, **properties})
             if answer["status"] == "ok":
                 return answer
             if "already running" not in answer["reason"] or time.monotonic() > deadline:
                 raise SupervisorError(
-                    f"The supervisor refused {command!r}: {answer['reason']}.",
-                    "Start it anew: labctl down, then labctl up",
+                    f"The supervisor refused {order!r}: {answer['reason']}.",
+                    _ANEW,
                 )
             time.sleep(_POLL_S)
 
-    def _ask(
-        self, command: str, properties: dict[str, object], within_s: float = _ANSWER_S
-    ) -> dict[str, Any]:
+    def _ask(self, order: str, properties: dict[str, object], within_s: float = _ANSWER_S) -> dict[str, Any]:
         """Send one command and wait for its answer, as https://circus.readthedocs.io describes.
 
         Circus brings a client, but importing it configures the logging of the whole process.
@@ -157,12 +158,10 @@ class Supervisor:
         with zmq.Context() as context, context.socket(zmq.DEALER) as connection:
             connection.linger = 0
             connection.connect(control(self._identity.endpoint))
-            message = {"id": uuid.uuid4().hex, "command": command, "properties": properties}
+            message = {"id": uuid.uuid4().hex, "command": order, "properties": properties}
             connection.send(json.dumps(message).encode())
             if not connection.poll(int(within_s * 1000)):
-                raise SupervisorError(
-                    "The supervisor does not answer.", "Start it anew: labctl down, then labctl up"
-                )
+                raise SupervisorError("The supervisor does not answer.", _ANEW)
             answer: dict[str, Any] = json.loads(connection.recv())
             return answer
 

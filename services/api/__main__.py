@@ -1,0 +1,41 @@
+"""`python -m services.api`: take jobs in, tell how they are doing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+
+from services.api.app import assemble, build
+from services.api.settings import ApiSettings
+from services.common.connect import open_broker, open_store
+from services.common.jobs import JobStore
+from services.common.program import read, run, serving
+
+
+async def serve(settings: ApiSettings, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set, then finish the requests in hand."""
+    broker = open_broker(settings, settings.instance)
+    table = JobStore(settings.database_url.get_secret_value())
+    parts = assemble(settings, broker, open_store(settings), table)
+    bucket = asyncio.create_task(parts.objects.keep_bucket())
+    async with broker:
+        async with serving(build(parts), settings):
+            await stop.wait()
+        await parts.publisher.drain()
+        await parts.objects.drain()
+    bucket.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await bucket
+    parts.rows.close()
+    table.close()
+
+
+def main() -> int:
+    """Read the settings and run."""
+    settings = read(ApiSettings, "api")
+    return run(settings, "api", lambda stop: serve(settings, stop))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""The application, assembled: routes, errors, health and the clock around each request."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.api import errors
+from services.api.context import Context
+from services.api.forms import FormReader
+from services.api.objects import Objects
+from services.api.publisher import Publisher
+from services.api.routes import index, jobs, queues, text, uploads
+from services.api.rows import Rows
+from services.api.settings import ApiSettings
+from services.common import metrics
+from services.common.broker import Broker
+from services.common.health import blocking_check, broker_check, health_routes
+from services.common.jobs import JobStore
+from services.common.storage import ObjectStore
+
+log = logging.getLogger(__name__)
+
+TITLE = "Queue Lab API"
+VERSION = "0.1.0"
+
+
+def assemble(settings: ApiSettings, broker: Broker, store: ObjectStore, table: JobStore) -> Context:
+    """Return the parts that the routes work with."""
+    rows = Rows(table)
+    return Context(
+        settings=settings,
+        broker=broker,
+        objects=Objects(store, max_pixels=settings.max_pixels),
+        rows=rows,
+        publisher=Publisher(broker, rows, settings.layout),
+        forms=FormReader(max_bytes=settings.max_upload_bytes, timeout_s=settings.body_timeout_s),
+    )
+
+
+def build(parts: Context) -> FastAPI:
+    """Return the application around `parts`."""
+    app = FastAPI(
+        title=TITLE,
+        version=VERSION,
+        # These pages load their scripts from the internet, which a classroom may not have.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    app.state.context = parts
+    for module in (uploads, text, jobs, queues, index):
+        app.include_router(module.router)
+    checks = {
+        "broker": broker_check(parts.broker),
+        "storage": blocking_check(parts.objects.ping, parts.settings.s3_endpoint),
+        "database": blocking_check(parts.rows.ping, "the job table answers"),
+    }
+    app.router.routes.extend(health_routes(checks))
+    errors.install(app)
+    app.add_middleware(Clocked)
+    return app
+
+
+class Clocked:
+    """Times each request, and turns what nobody caught into an error in JSON."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        status = 0
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except Exception:  # the outermost loop of a request
+            log.exception("request_failed", extra={"method": scope["method"], "path": scope["path"]})
+            if status:
+                raise
+            failure = errors.ErrorResponse("internal_error", "the request failed")
+            await failure(scope, receive, noted)
+        finally:
+            route = getattr(scope.get("route"), "path", "unmatched")
+            labels = metrics.http_requests.labels(scope["method"], route, str(status))
+            labels.observe(time.perf_counter() - begun)

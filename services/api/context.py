@@ -1,0 +1,32 @@
+"""What the routes work with: made once in `app.build`, found on the application."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from starlette.requests import Request
+
+from services.api.forms import FormReader
+from services.api.objects import Objects
+from services.api.publisher import Publisher
+from services.api.rows import Rows
+from services.api.settings import ApiSettings
+from services.common.broker import Broker
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The API's parts."""
+
+    settings: ApiSettings
+    broker: Broker
+    objects: Objects
+    rows: Rows
+    publisher: Publisher
+    forms: FormReader
+
+
+def context(request: Request) -> Context:
+    """Return the parts of the application that serves this request."""
+    return cast("Context", request.app.state.context)

@@ -1,0 +1,175 @@
+"""What the API answers when it cannot do what was asked: `{"error": {"code", "message", "hint"}}`.
+
+`PROBLEMS` is the one list of codes; `docs/api.md` shows it and is held to it by a test. Errors of the
+pipeline (`QueueLabError`) are looked up by their own code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from services.common.errors import QueueLabError
+
+RETRY_AFTER_S = 2
+LINGER_BYTES = 1024 * 1024
+LINGER_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One kind of error: its HTTP status, and what to do next."""
+
+    status: int
+    hint: str
+
+
+PROBLEMS: Mapping[str, Problem] = MappingProxyType(
+    {
+        "bad_form": Problem(400, "Send multipart/form-data, e.g. curl -F file=@photo.jpg …/upload"),
+        "one_file": Problem(400, "Send exactly one file, in the field `file` or in the field `image`."),
+        "bad_operation": Problem(400, "docs/api.md shows the grammar; `resize,800x600` works."),
+        "bad_json": Problem(400, "Send a JSON object with Content-Type: application/json."),
+        "bad_field": Problem(400, "docs/api.md lists the fields of this route and what they may be."),
+        "processing_time_too_long": Problem(400, "Ask for less, or raise LAB_MAX_PROCESSING_TIME_S."),
+        "route_not_found": Problem(404, "GET / lists the routes."),
+        "job_not_found": Problem(404, "Check the job_id; GET /jobs lists the newest jobs."),
+        "no_such_output": Problem(404, "GET /status/{job_id} lists the outputs of the job."),
+        "object_missing": Problem(404, "It was deleted from the object store; upload the file again."),
+        "method_not_allowed": Problem(405, "The Allow header names the methods of this route."),
+        "request_timeout": Problem(408, "Send the body faster, or raise LAB_BODY_TIMEOUT_S."),
+        "job_exists": Problem(
+            409, "An id names one job: follow it with GET /status/{id}, or choose another."
+        ),
+        "job_not_finished": Problem(409, "Ask GET /status/{job_id} until the status is completed."),
+        "job_failed": Problem(409, "error_message says why; send the job again once that is mended."),
+        "file_too_large": Problem(413, "Send a smaller file, or raise LAB_MAX_UPLOAD_BYTES."),
+        "too_many_pixels": Problem(413, "Send a smaller image, or raise LAB_MAX_PIXELS."),
+        "body_too_large": Problem(413, "Send fewer messages in one request."),
+        "payload_too_large": Problem(413, "Send a smaller payload, or raise LAB_MAX_PAYLOAD_BYTES."),
+        "not_an_image": Problem(
+            415, "Send a JPEG, PNG, WebP, GIF, BMP or TIFF file; the name does not count."
+        ),
+        "internal_error": Problem(500, "This is a fault of the API; its log has the details."),
+        "broker_unavailable": Problem(503, "Nothing was accepted. Start RabbitMQ, then send it again."),
+        "storage_unavailable": Problem(503, "Nothing was accepted. Start the object store, then try again."),
+        "database_unavailable": Problem(
+            503, "Start the database and the tracker, which makes the job table, then try again."
+        ),
+        "unconfirmed": Problem(
+            503, "RabbitMQ may or may not have the job: GET /status/{job_id} tells when it is worked on."
+        ),
+        "unroutable": Problem(
+            503, "A work queue is missing; restart the API, which declares it, and try again."
+        ),
+    }
+)
+
+_BY_STATUS = {404: "route_not_found", 405: "method_not_allowed"}
+
+
+class ApiError(Exception):
+    """An answer other than what was asked for.
+
+    `close` ends the connection instead of reading the rest of the request; `more` stands beside `error`
+    in the body.
+    """
+
+    def __init__(self, code: str, message: str, *, close: bool = False, **more: object) -> None:
+        super().__init__(message)
+        self.code = code
+        self.close = close
+        self.more = more
+
+
+class ErrorResponse(JSONResponse):
+    """An error as JSON."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        close: bool = False,
+        headers: Mapping[str, str] | None = None,
+        more: Mapping[str, object] | None = None,
+    ) -> None:
+        problem = PROBLEMS[code]
+        self._close = close
+        own = {"Connection": "close"} if close else {}
+        if problem.status == 503:  # noqa: PLR2004 - the number is its name
+            own["Retry-After"] = str(RETRY_AFTER_S)
+        error = {"code": code, "message": message, "hint": problem.hint}
+        super().__init__({"error": error, **(more or {})}, problem.status, {**own, **(headers or {})})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer; when closing, let the client read it before the connection goes."""
+        if not self._close:
+            await super().__call__(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        await _linger(receive)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of `app` an answer in JSON."""
+    app.add_exception_handler(ApiError, _on_api_error)
+    app.add_exception_handler(QueueLabError, _on_pipeline_error)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
+
+
+async def _linger(receive: Receive) -> None:
+    # Closing a socket with unread bytes resets it, and the reset can overtake the answer. So a little of
+    # what is still coming is read and dropped.
+    dropped = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_S):
+            while dropped < LINGER_BYTES:
+                message = await receive()
+                dropped += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
+
+
+async def _on_api_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)  # noqa: S101 - registered for this class
+    return ErrorResponse(error.code, str(error), close=error.close, more=error.more)
+
+
+async def _on_pipeline_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, QueueLabError)  # noqa: S101 - registered for this class
+    if error.code not in PROBLEMS:
+        raise error
+    return ErrorResponse(error.code, str(error))
+
+
+async def _on_validation_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:])
+    return ErrorResponse("bad_field", f"{where}: {first['msg']}")
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
+    message = f"{request.method} {request.url.path}: {error.detail}"
+    return ErrorResponse(_BY_STATUS.get(error.status_code, "bad_form"), message, headers=error.headers)
+
+
+async def _on_disconnect(_: Request, __: Exception) -> Response:
+    # Nobody is there to read it; the status is what the metrics show.
+    return Response(status_code=400)

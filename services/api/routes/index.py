@@ -1,0 +1,27 @@
+"""GET /: what this is, and where everything else is."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+router = APIRouter()
+
+LINKS = {
+    "upload": "/upload",
+    "produce": "/produce",
+    "batch_produce": "/batch-produce",
+    "jobs": "/jobs",
+    "queues": "/queues",
+    "dead_letters": "/dlq/stats",
+    "health": "/health",
+    "live": "/live",
+    "metrics": "/metrics",
+    "openapi": "/openapi.json",
+}
+
+
+@router.get("/")
+async def index(request: Request) -> Response:
+    """Return the name, the version and the routes of this API."""
+    return JSONResponse({"name": request.app.title, "version": request.app.version, "links": LINKS})

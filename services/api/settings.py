@@ -1,0 +1,30 @@
+"""Settings of the API."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from services.common.settings import (
+    BrokerSettings,
+    DatabaseSettings,
+    LayoutSettings,
+    LimitSettings,
+    Port,
+    ProgramSettings,
+    StorageSettings,
+)
+
+
+class ApiSettings(
+    ProgramSettings, BrokerSettings, StorageSettings, DatabaseSettings, LayoutSettings, LimitSettings
+):
+    """What the API needs to know."""
+
+    port: Port = Field(default=8000, description="HTTP port; 0 picks a free one")
+    max_upload_bytes: int = Field(default=20 * 1024 * 1024, gt=0, description="largest file accepted, bytes")
+    max_payload_bytes: int = Field(
+        default=64 * 1024, gt=0, description="largest payload of a text job, bytes as JSON"
+    )
+    body_timeout_s: float = Field(
+        default=60, gt=0, description="how long a client may take to send its request, seconds"
+    )

@@ -1,0 +1,78 @@
+"""Rows of the job table as the JSON that clients see. Pure functions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from services.common.jobs import JobRow
+from services.common.messages import Clock, Kind, Stage
+
+_STAGES: tuple[tuple[str, Stage, Stage], ...] = (
+    ("accept", "accepted", "published"),
+    ("queue_wait", "published", "started"),
+    ("fetch", "started", "fetched"),
+    ("process", "fetched", "processed"),
+    ("store", "processed", "stored"),
+    ("finish", "stored", "finished"),
+    ("notify", "finished", "notified"),
+    ("total", "accepted", "finished"),
+)
+
+
+def iso(seconds: float) -> str:
+    """Return a time as ISO 8601, UTC, milliseconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def split(operations: str) -> list[str]:
+    """Return canonical operations one by one."""
+    return operations.split(";") if operations else []
+
+
+def links(job_id: str, kind: Kind) -> dict[str, str]:
+    """Return where a job and its bytes are found."""
+    job = f"/jobs/{job_id}"
+    found = {"status": f"/status/{job_id}", "job": job}
+    if kind == "image":
+        found |= {name: f"{job}/{name}" for name in ("original", "result", "thumbnail")}
+    return found
+
+
+def durations_ms(clock: Clock) -> dict[str, float]:
+    """Return how long each stage took, milliseconds; a stage that is not over is left out.
+
+    Services on several hosts stamp with their own clocks, so a stage between two of them may come out
+    below zero there.
+    """
+    return {
+        name: round((clock[end] - clock[begin]) * 1000, 3)
+        for name, begin, end in _STAGES
+        if begin in clock and end in clock
+    }
+
+
+def job_view(row: JobRow) -> dict[str, Any]:
+    """Return one job."""
+    return {
+        "job_id": row.job_id,
+        "id": row.job_id,
+        "kind": row.kind,
+        "status": row.status,
+        "operations": split(row.operations),
+        "timestamp": iso(row.created_at),
+        "file_name": row.filename or None,
+        "file_size": row.file_size,
+        "attempts": row.attempt,
+        "generation": row.generation,
+        "priority": row.priority,
+        "worker": row.worker,
+        "queue": row.queue,
+        "reason": row.reason,
+        "error_code": row.error_code,
+        "error_message": row.error_message,
+        "clock": row.clock,
+        "durations_ms": durations_ms(row.clock),
+        "outputs": [output.model_dump() for output in row.outputs],
+        "links": links(row.job_id, row.kind),
+    }
