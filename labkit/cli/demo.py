@@ -16,7 +16,8 @@ from labkit.load.session import Progress
 from labkit.scaling import WORKER
 from labkit.settings import program_settings
 from labkit.stack import Options
-from labkit.views.demo import demo_page, demo_progress
+from labkit.views.demo import NEXT, demo_page, demo_progress
+from labkit.words import command
 
 app = typer.Typer()
 
@@ -43,7 +44,8 @@ def demo(
     counts = {} if wanted is None else {WORKER: wanted}
     start(lab, Options(counts=counts, settings=program_settings()), assume_yes=yes)
     found = _run(lab, jobs)
-    lab.show(demo_page(found, lab.door, _near(found.run)), found.as_json(), as_json=as_json)
+    steps = [(lab.here(command(what)), why) for what, why in NEXT]
+    lab.show(demo_page(found, _near(found.run), steps), found.as_json(), as_json=as_json)
     if found.ledger.verdict is not True:
         raise typer.Exit(1 if found.ledger.verdict is False else 2)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -33,13 +34,13 @@ def demo_progress(progress: Progress) -> RenderableType:
     return table
 
 
-def demo_page(demo: Demo, door: str, run: Path) -> RenderableType:
-    """Return the ledger, the latency by stage, and what to try next."""
+def demo_page(demo: Demo, run: Path, steps: Sequence[tuple[str, str]]) -> RenderableType:
+    """Return the ledger, the latency by stage, and commands to try next, with what they do."""
     few = Text("* P95 of fewer than 200 jobs: few samples, take it as a hint", style=FAINT)
     parts: list[RenderableType] = [_headline(demo), _ledger(demo), _latency(demo)]
     if demo.summary.latency.few:
         parts.append(few)
-    parts.extend([Text(""), _line("Written to", str(run)), Text("What next", style="bold"), _next(door)])
+    parts.extend([Text(""), _line("Written to", str(run)), Text("What next", style="bold"), _next(steps)])
     return Group(*parts)
 
 
@@ -83,12 +84,12 @@ def _figure(milliseconds: float | None) -> str:
     return "-" if milliseconds is None else duration(milliseconds / 1000)
 
 
-def _next(door: str) -> Table:
+def _next(steps: Sequence[tuple[str, str]]) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for words, why in NEXT:
-        table.add_row(Text(f"{door} {words}", style=COMMAND), Text(why, style=FAINT))
+    for command, why in steps:
+        table.add_row(Text(command, style=COMMAND), Text(why, style=FAINT))
     return table
 
 

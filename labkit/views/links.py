@@ -30,7 +30,7 @@ def links_table(links: Sequence[Link], logins: Sequence[Login] = ()) -> Renderab
 
 
 def ready(headline: str, links: Sequence[Link], steps: Sequence[tuple[str, str]]) -> RenderableType:
-    """Return the end of `up` in at most twelve lines: a headline, the URLs, and commands with what they do."""
+    """Return the end of `up` in at most twelve lines: headline, URLs, and commands with what they do."""
     table = _grid()
     for command, why in steps:
         table.add_row(Text(command, style=COMMAND), Text(why, style=FAINT))
