@@ -23,6 +23,7 @@ class LabSettings(BaseSettings):
     project: str = Field(default="default", description="name of the stack; several run side by side")
     port_offset: int = Field(default=0, description="added to every port")
     runtime: Literal["auto", "local", "docker"] = Field(default="auto", description="what runs the stack")
+    debug: bool = Field(default=False, description="show where an error came from")
 
 
 def program_settings() -> dict[str, str]:
