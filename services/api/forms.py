@@ -63,7 +63,7 @@ class FormReader:
             raise ApiError("bad_form", "the body is not multipart/form-data", close=True)
         receive = bounded(request, self._max_bytes + FORM_BYTES, "file_too_large", self._too_large)
         stream = Request(request.scope, receive).stream()
-        parser = MultiPartParser(
+        parser = _Parser(
             request.headers,
             stream,
             max_files=len(FILE_FIELDS),
@@ -73,9 +73,13 @@ class FormReader:
         parser.spool_max_size = SPOOL_BYTES if self._under_way <= SPOOLED_AT_ONCE else 1
         try:
             async with contextlib.aclosing(stream), in_time(self._timeout_s):
-                return await parser.parse()
+                form = await parser.parse()
         except MultiPartException as error:
             raise ApiError("bad_form", error.message, close=True) from None
+        if not parser.ended:
+            await form.close()
+            raise ApiError("bad_form", "the form is cut off: its closing boundary is missing")
+        return form
 
     def _upload(self, form: FormData) -> Upload:
         files = [value for name in FILE_FIELDS for value in form.getlist(name)]
@@ -94,6 +98,15 @@ class FormReader:
     @property
     def _too_large(self) -> str:
         return f"the file has more than the {self._max_bytes:,} bytes allowed"
+
+
+class _Parser(MultiPartParser):
+    """A parser that knows whether the form came to its end."""
+
+    ended = False
+
+    def on_end(self) -> None:
+        self.ended = True
 
 
 def clean_name(name: str) -> str:
