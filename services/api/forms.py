@@ -7,11 +7,11 @@ Memory stays bounded whatever is sent: a file is kept in memory up to `SPOOL_BYT
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -73,13 +73,9 @@ class FormReader:
         parser.spool_max_size = SPOOL_BYTES if self._under_way <= SPOOLED_AT_ONCE else 1
         try:
             async with contextlib.aclosing(stream), in_time(self._timeout_s):
-                form = await parser.parse()
+                return await parser.parse()
         except MultiPartException as error:
             raise ApiError("bad_form", error.message, close=True) from None
-        if not parser.ended:
-            await form.close()
-            raise ApiError("bad_form", "the form is cut off: its closing boundary is missing")
-        return form
 
     def _upload(self, form: FormData) -> Upload:
         files = [value for name in FILE_FIELDS for value in form.getlist(name)]
@@ -101,12 +97,21 @@ class FormReader:
 
 
 class _Parser(MultiPartParser):
-    """A parser that knows whether the form came to its end."""
+    """A parser that refuses a form without its end."""
 
-    ended = False
+    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes], **limits: int) -> None:
+        super().__init__(headers, self._whole(stream), **limits)
+        self._ended = False
 
     def on_end(self) -> None:
-        self.ended = True
+        """Note that the closing boundary has come."""
+        self._ended = True
+
+    async def _whole(self, stream: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+        async for chunk in stream:
+            yield chunk
+        if not self._ended:
+            raise MultiPartException("The form is cut off: its closing boundary is missing.")
 
 
 def clean_name(name: str) -> str:
