@@ -55,7 +55,7 @@ class Api:
             "POST", self.url + path, body=data, headers={"Content-Type": "application/json"}
         )
 
-    def upload(self, data: bytes | None = None, **fields: str) -> urllib3.BaseHTTPResponse:
+    def upload(self, data: bytes | None = None, /, **fields: str) -> urllib3.BaseHTTPResponse:
         """Send a picture (or `data`) in the field `file`, and text fields."""
         content = picture() if data is None else data
         return self.form({"file": ("photo.jpg", content), **fields})
