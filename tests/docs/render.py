@@ -52,7 +52,7 @@ def commands_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _commands(group: Any, before: str) -> Iterator[tuple[str, str]]:  # noqa: ANN401  (Typer's Click)
+def _commands(group: Any, before: str) -> Iterator[tuple[str, str]]:  # noqa: ANN401
     for name, command in sorted(group.commands.items()):
         if command.hidden:
             continue
@@ -77,8 +77,8 @@ def _usage(command: Any) -> str:  # noqa: ANN401
 def env_example() -> str:
     """Return .env.example."""
     lines = [
-        "# Every setting, with its default. Copy this file to .env and take the # away where you want another",
-        "# value; variables of your shell win over .env. Keep secrets in .env only: git ignores it.",
+        "# Every setting, with its default. Copy this file to .env and take the # away where you want",
+        "# another value; variables of your shell win over .env. Keep secrets in .env only: git ignores it.",
     ]
     for name, field, users in _settings():
         lines += ["", f"# {field.description} ({', '.join(users)})", f"#{name}={_text(field.default)}"]
