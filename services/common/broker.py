@@ -32,7 +32,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """A message handed to a consumer, until it is acknowledged or rejected exactly once."""
+    """A message handed to a consumer, until it is acknowledged or rejected; the first of these counts."""
 
     queue: str
     body: bytes

@@ -8,7 +8,7 @@ import hashlib
 import itertools
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, Self
 
 from services.common.broker import Delivery, Depth, Handler, Outgoing, Settlement
@@ -176,13 +176,9 @@ class MemoryBroker:
             return
         old = message.outgoing
         key = queue.arguments.get("x-dead-letter-routing-key", old.routing_key)
-        headers = {"x-first-death-reason": reason, "x-first-death-queue": queue.name, **message.headers}
-        self._route(
-            _Message(
-                Outgoing(exchange=exchange, routing_key=key, body=old.body, message_id=old.message_id),
-                headers,
-            )
-        )
+        deaths = [{"reason": reason, "queue": queue.name}, *message.headers.get("x-death", [])]
+        reborn = replace(old, exchange=exchange, routing_key=key, mandatory=False)
+        self._route(_Message(reborn, {**message.headers, "x-death": deaths}))
 
     def _pump(self, name: str) -> None:
         queue = self._queues[name]
@@ -197,8 +193,13 @@ class MemoryBroker:
 
     def _hand_out(self, name: str, consumer: _Consumer, message: _Message) -> None:
         consumer.in_hand += 1
+        settled = False
 
         def settle(how: Settlement) -> None:
+            nonlocal settled
+            if settled or name not in self._queues:
+                return
+            settled = True
             consumer.in_hand -= 1
             self.settle(name, message, how)
 
