@@ -78,12 +78,13 @@ def kill(
         found = faults.choose(found, random.Random())
     if down_for is None:
         _tell(lab, faults.kill(lab.runtime, lab.access(), found))
-        lab.say(f"The supervisor starts it again. See: {command('ps')}")
+        again = "it" if len(found) == 1 else "them"
+        lab.say(f"The supervisor starts {again} again. See: {command('ps')}")
         return
     names = [entry.name for entry in found]
     with faults.brought_back(lab.runtime, names):
         _tell(lab, faults.kill(lab.runtime, lab.access(), found, respawn=False))
-        countdown(lab, down_for, f"until {', '.join(names)} starts again (Ctrl-C: at once)")
+        countdown(lab, down_for, f"until {', '.join(names)} comes back (Ctrl-C: at once)")
         lab.say(f"Starting {', '.join(names)} …")
     lab.say(f"{', '.join(names)}: back and ready.", style="green")
 

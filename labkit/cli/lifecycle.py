@@ -99,7 +99,7 @@ def reset(ctx: typer.Context, yes: Yes = False) -> None:
     if not yes and not lab.ask("Delete all jobs, messages and images of this stack?"):
         lab.say("Nothing was changed.")
         return
-    with progress(lab) as notify:
-        swept = resetting.reset(lab.runtime, access, notify)
+    with lab.out.status("Emptying the stack and starting it afresh …"):
+        swept = resetting.reset(lab.runtime, access)
     removed = (plural(swept.messages, "message"), plural(swept.jobs, "job"), plural(swept.objects, "object"))
     lab.say(f"Removed {', '.join(removed)}. One worker, prefetch 1, layout single.")

@@ -31,7 +31,8 @@ Job = Mapping[str, Any]
 def jobs_table(jobs: Sequence[Job]) -> Table:
     """Return one line a job, as the API lists them: newest first."""
     table = style.house_table("job", "status", "operations", "worker", "took", right=("took",))
-    table.columns[0].no_wrap = True
+    table.columns[0].no_wrap = table.columns[2].no_wrap = True
+    table.columns[2].overflow = "ellipsis"
     for job in jobs:
         took = job["durations_ms"].get("total")
         table.add_row(
