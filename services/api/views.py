@@ -73,6 +73,8 @@ def job_view(row: JobRow) -> dict[str, Any]:
         "error_message": row.error_message,
         "clock": row.clock,
         "durations_ms": durations_ms(row.clock),
-        "outputs": [output.model_dump() for output in row.outputs],
+        "outputs": [
+            {**output.model_dump(), "link": f"/jobs/{row.job_id}/{output.name}"} for output in row.outputs
+        ],
         "links": links(row.job_id, row.kind),
     }

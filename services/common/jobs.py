@@ -76,6 +76,13 @@ table = sa.Table(
 )
 
 
+_MARK_QUEUED = (
+    sa.update(table)
+    .where(table.c.job_id == sa.bindparam("of"), table.c.status == "pending")
+    .values(status="queued", rank=RANK["queued"], attempt=1, clock=sa.bindparam("now"))
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
     """What the API knows of a job when it is born."""
@@ -141,6 +148,7 @@ class JobStore:
         self._insert = (
             sqlite.insert(table) if self._engine.dialect.name == "sqlite" else postgresql.insert(table)
         )
+        self._birth = self._insert.on_conflict_do_nothing(index_elements=["job_id"])
         self._upsert = self._upsert_statement()
 
     def create_schema(self) -> None:
@@ -155,37 +163,20 @@ class JobStore:
 
     def add(self, jobs: Sequence[NewJob]) -> None:
         """Insert rows with status pending; a row of the same job_id stays as it is."""
-        rows = [
-            {
-                "job_id": job.job_id,
-                "kind": job.kind,
-                "filename": job.filename,
-                "operations": job.operations,
-                "original_path": job.original_key or None,
-                "file_size": job.file_size,
-                "status": "pending",
-                "rank": RANK["pending"],
-                "priority": job.priority,
-                "created_at": job.created_at,
-                "clock": json.dumps({"accepted": job.created_at}),
-            }
-            for job in jobs
-        ]
-        with self._transaction() as connection:
-            connection.execute(self._insert.on_conflict_do_nothing(index_elements=["job_id"]), rows)
+        self.write(jobs, {})
 
     def mark_queued(self, clocks: Mapping[str, Clock]) -> None:
         """Move rows from pending to queued; a worker may have been faster, then nothing changes."""
-        statement = (
-            sa.update(table)
-            .where(table.c.job_id == sa.bindparam("of"), table.c.status == "pending")
-            .values(
-                status="queued", rank=RANK["queued"], attempt=sa.bindparam("first"), clock=sa.bindparam("now")
-            )
-        )
-        rows = [{"of": job_id, "first": 1, "now": json.dumps(clock)} for job_id, clock in clocks.items()]
+        self.write([], clocks)
+
+    def write(self, jobs: Sequence[NewJob], clocks: Mapping[str, Clock]) -> None:
+        """Do what `add` and `mark_queued` do, in one transaction."""
+        marks = [{"of": job_id, "now": json.dumps(clock)} for job_id, clock in clocks.items()]
         with self._transaction() as connection:
-            connection.execute(statement, rows)
+            if jobs:
+                connection.execute(self._birth, [_newborn(job) for job in jobs])
+            if marks:
+                connection.execute(_MARK_QUEUED, marks)
 
     def apply(self, events: Sequence[Event]) -> list[Change]:
         """Apply events in one transaction; return the rows that moved, with their new seq.
@@ -318,6 +309,22 @@ def _configure_sqlite(connection: sqlite3.Connection, _: object) -> None:
     # With WAL this loses no committed row when a process dies, only when the machine does.
     connection.execute("pragma synchronous = normal")
     connection.execute(f"pragma busy_timeout = {BUSY_TIMEOUT_S * 1000}")
+
+
+def _newborn(job: NewJob) -> dict[str, object]:
+    return {
+        "job_id": job.job_id,
+        "kind": job.kind,
+        "filename": job.filename,
+        "operations": job.operations,
+        "original_path": job.original_key or None,
+        "file_size": job.file_size,
+        "status": "pending",
+        "rank": RANK["pending"],
+        "priority": job.priority,
+        "created_at": job.created_at,
+        "clock": json.dumps({"accepted": job.created_at}),
+    }
 
 
 def _values(event: Event, seq: int) -> dict[str, object]:

@@ -196,5 +196,7 @@ class LocalRuntime(LocalReader):
     def _wait(self, names: Collection[str], within_s: float, report: Report) -> None:
         state = self._known_state()
         services = {service.name: service for service in self._table}
-        targets = [(name, services[state.instances[name].service]) for name in names]
+        targets = [
+            (name, services[state.instances[name].service]) for name in names if name in state.instances
+        ]
         Waiter(self.project, Probe(self._credentials()), report).wait(targets, within_s)

@@ -53,7 +53,7 @@ class LocalState:
 
     @classmethod
     def decode(cls, text: str) -> "LocalState":
-        """Read the text of the file. Raises ValueError for any other text, KeyError or TypeError included."""
+        """Read the text of the file. Raises ValueError, KeyError or TypeError for any other text."""
         fields: dict[str, Any] = json.loads(text)
         if fields["version"] != VERSION or fields["runtime"] != "local":
             raise ValueError(f"not a state of version {VERSION}")
