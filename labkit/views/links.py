@@ -43,7 +43,8 @@ def _grid(rows: Sequence[Row]) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0))
     for column in range(2):
         table.add_column(no_wrap=True, min_width=max((len(row[column]) for row in rows), default=0))
-    table.add_column(no_wrap=True, overflow="ellipsis")
+    table.add_column()
     for name, what, why in rows:
-        table.add_row(name, Text(what, style=COMMAND), Text(why, style=FAINT))
+        last = Text(why, style=FAINT, no_wrap=True, overflow="ellipsis")
+        table.add_row(name, Text(what, style=COMMAND), last)
     return table
