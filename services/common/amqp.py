@@ -354,6 +354,8 @@ def _delivery(channel: _Channel, queue: str, method: Any, properties: Any, body:
             log.info("delivery_stale", extra={"queue": queue})
         elif how == "ack":
             channel.raw.basic_ack(method.delivery_tag)
+        elif how == "nack":
+            channel.raw.basic_nack(method.delivery_tag, requeue=True)
         else:
             channel.raw.basic_reject(method.delivery_tag, requeue=how == "requeue")
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol, Self
 
 from services.common.topology import Queue
 
-Settlement = Literal["ack", "requeue", "reject"]
+Settlement = Literal["ack", "nack", "requeue", "reject"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,10 @@ class Delivery:
     def reject(self, *, requeue: bool) -> None:
         """Refuse: requeue counts against the delivery limit on every broker (nack does not on 4.3)."""
         self.settle("requeue" if requeue else "reject")
+
+    def nack(self) -> None:
+        """Give back with basic.nack: counts against the limit on 3.10, never on 4.3: an endless loop."""
+        self.settle("nack")
 
 
 Handler = Callable[[Delivery], Awaitable[None]]

@@ -30,6 +30,7 @@ EVENTS = (
     "job_retried",
     "job_dead_lettered",
     "message_refused",
+    "faults_changed",
     "events_applied",
     "events_delayed",
     "notification_sent",

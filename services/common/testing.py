@@ -190,7 +190,7 @@ class MemoryBroker:
 
         def settle(how: Settlement) -> None:
             consumer.in_hand -= 1
-            if how == "requeue":
+            if how in ("requeue", "nack"):
                 self._return(name, message)
             elif how == "reject":
                 self._dead_letter(self._queues[name].declared, message, "rejected")
