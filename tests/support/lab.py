@@ -79,7 +79,11 @@ class LivelyBroker(MemoryBroker):
 
 @dataclass
 class World:
-    """Everything around the commands. `held` says which jobs a worker has in hand."""
+    """Everything around the commands.
+
+    held: the jobs that a worker has in hand. waiting: jobs in the queue. answer: what the person at the
+    keyboard says. fault: raised by every command that asks for the stack.
+    """
 
     root: Path
     runtime: FakeRuntime
@@ -87,6 +91,7 @@ class World:
     waiting: int = 0
     broker_answers: bool = True
     answer: bool = True
+    fault: BaseException | None = None
     installs: list[bool] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
     opened: list[LabSettings] = field(default_factory=list)
@@ -179,6 +184,8 @@ class World:
         delivery.ack()
 
     def _open_runtime(self, settings: LabSettings) -> Runtime:
+        if self.fault:
+            raise self.fault
         self.opened.append(settings)
         return self.runtime
 
