@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
+from labkit.project import REPOSITORY
 from labkit.suite import Part, parts, run
 from tests.support.lab import World
 
@@ -37,3 +40,20 @@ def test_further_arguments_go_to_pytest() -> None:
     found = parts(["tests/unit", "-k", "ledger"])
     assert [part.name for part in found] == ["ruff check", "ruff format", "mypy", "pytest"]
     assert found[-1].command == ("-m", "pytest", "tests/unit", "-k", "ledger")
+
+
+ELSEWHERE = """
+import signal, sys
+for name in ("circus", "fcntl", "grp", "httptools", "nanio", "pwd", "tornado", "uvloop", "zmq"):
+    sys.modules[name] = None
+del signal.SIGHUP
+import labkit.cli.app
+"""
+
+
+def test_the_commands_import_without_what_windows_lacks() -> None:
+    """Every command can be imported where the POSIX-only modules and packages do not exist."""
+    found = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stderr
