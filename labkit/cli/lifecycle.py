@@ -35,13 +35,19 @@ def start(lab: Lab, options: Options, *, assume_yes: bool) -> float:
     """Bring the stack up, installing RabbitMQ first if it is missing; return the seconds it took."""
     started = time.monotonic()
     try:
-        with progress(lab) as notify:
-            lab.runtime.up(options, notify)
+        _up(lab, options)
     except MissingProgram:
         lab.install_broker(assume_yes)
-        with progress(lab) as notify:
-            lab.runtime.up(options, notify)
+        _up(lab, options)
+    except KeyboardInterrupt:
+        lab.say(f"What has started keeps running. Go on: {command('up')}   End it: {command('down')}")
+        raise
     return time.monotonic() - started
+
+
+def _up(lab: Lab, options: Options) -> None:
+    with progress(lab) as notify:
+        lab.runtime.up(options, notify)
 
 
 @app.command(
