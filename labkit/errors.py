@@ -4,6 +4,7 @@ LabError
 ├── ProjectError        a project's name, ports or files cannot be used
 ├── UnknownName         no such service or instance
 ├── CountError          a service cannot run that many times
+├── BadValue            a value of the command line makes no sense
 ├── StackDown           the stack is not up
 ├── NotRunning          an instance has no process to act on
 ├── Busy                another command is changing this project
@@ -40,6 +41,10 @@ class UnknownName(LabError):
 
 class CountError(LabError):
     """A service cannot run that many times."""
+
+
+class BadValue(LabError):
+    """A value of the command line makes no sense."""
 
 
 class StackDown(LabError):

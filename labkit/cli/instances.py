@@ -112,7 +112,10 @@ def resume(ctx: typer.Context, name: Target) -> None:
 
 @app.command(rich_help_panel=BREAK, epilog=examples("restart worker-1", "restart rabbitmq"))
 def restart(ctx: typer.Context, name: Target) -> None:
-    """End an instance politely and start it again, or all of a service."""
+    """End an instance politely, and start it again.
+
+    A service's name restarts all its instances, one after the other.
+    """
     lab = Lab.of(ctx)
     for entry in faults.targets(lab.runtime, name):
         with lab.out.status(f"{entry.name} ends its work and starts again …"):

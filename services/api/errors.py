@@ -25,6 +25,9 @@ RETRY_AFTER_S = 2
 LINGER_BYTES = 1024 * 1024
 LINGER_S = 1.0
 
+BODY_ENDED = "lab.body_ended"
+"""Whether a request was read to its end: a key of its ASGI scope."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -119,7 +122,8 @@ class ErrorResponse(JSONResponse):
             return
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": True})
-        await _linger(receive)
+        if not scope.get(BODY_ENDED):
+            await _linger(receive)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

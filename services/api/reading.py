@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
-from services.api.errors import ApiError
+from services.api.errors import BODY_ENDED, ApiError
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -27,6 +27,7 @@ def bounded(request: Request, max_bytes: int, code: str, message: str) -> Receiv
         nonlocal received
         part = await request.receive()
         received += len(part.get("body", b""))
+        request.scope[BODY_ENDED] = not part.get("more_body", False)
         if received > max_bytes:
             raise ApiError(code, message, close=True)
         return part

@@ -13,7 +13,6 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -21,121 +20,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.common.errors import DatabaseUnavailable
-from services.common.messages import (
-    RANK,
-    STATUS_AFTER,
-    Change,
-    Clock,
-    Event,
-    Kind,
-    Output,
-    Stage,
-    Status,
-)
+from services.common.jobs.table import Filter, JobRow, NewJob, change, metadata, newborn, row, table, values
+from services.common.messages import RANK, STATUS_AFTER, Change, Clock, Event, Status
 
 BUSY_TIMEOUT_S = 10
-
-_metadata = sa.MetaData()
-
-table = sa.Table(
-    "jobs",
-    _metadata,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("job_id", sa.String(64), nullable=False, unique=True),
-    sa.Column("kind", sa.String(8), nullable=False),
-    sa.Column("filename", sa.String(300), nullable=False, default=""),
-    sa.Column("operations", sa.String(1000), nullable=False, default=""),
-    sa.Column("original_path", sa.String(200)),
-    sa.Column("thumbnail_path", sa.String(200)),
-    sa.Column("file_size", sa.Integer),
-    sa.Column("thumbnail_size", sa.Integer),
-    sa.Column("status", sa.String(12), nullable=False),
-    sa.Column("rank", sa.Integer, nullable=False),
-    sa.Column("generation", sa.Integer, nullable=False, default=1),
-    sa.Column("attempt", sa.Integer, nullable=False, default=0),
-    sa.Column("seq", sa.Integer, nullable=False, default=0),
-    sa.Column("priority", sa.Integer, nullable=False, default=0),
-    sa.Column("created_at", sa.Double, nullable=False),
-    sa.Column("processing_started_at", sa.Double),
-    sa.Column("processed_at", sa.Double),
-    sa.Column("notified_at", sa.Double),
-    sa.Column("worker", sa.String(100)),
-    sa.Column("queue", sa.String(100)),
-    sa.Column("reason", sa.String(40)),
-    sa.Column("error_code", sa.String(40)),
-    sa.Column("error_message", sa.String(500)),
-    sa.Column("user_id", sa.String(64)),
-    sa.Column("clock", sa.Text, nullable=False, default="{}"),
-    sa.Column("outputs", sa.Text, nullable=False, default="[]"),
-    sa.CheckConstraint(
-        "status in ('pending', 'queued', 'processing', 'retrying', 'completed', 'failed')",
-        name="status_is_known",
-    ),
-    sa.Index("jobs_by_seq", "seq"),
-    sa.Index("jobs_by_status", "status", "id"),
-)
-
 
 _MARK_QUEUED = (
     sa.update(table)
     .where(table.c.job_id == sa.bindparam("of"), table.c.status == "pending")
     .values(status="queued", rank=RANK["queued"], attempt=1, clock=sa.bindparam("now"))
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewJob:
-    """What the API knows of a job when it is born."""
-
-    job_id: str
-    kind: Kind
-    operations: str
-    filename: str
-    original_key: str
-    file_size: int
-    priority: int
-    created_at: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobRow:
-    """One job as the table knows it."""
-
-    id: int
-    job_id: str
-    kind: Kind
-    filename: str
-    operations: str
-    original_path: str | None
-    thumbnail_path: str | None
-    file_size: int | None
-    thumbnail_size: int | None
-    status: Status
-    generation: int
-    attempt: int
-    seq: int
-    priority: int
-    created_at: float
-    processing_started_at: float | None
-    processed_at: float | None
-    worker: str | None
-    queue: str | None
-    reason: str | None
-    error_code: str | None
-    error_message: str | None
-    clock: Clock
-    outputs: tuple[Output, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
-    """Which rows `list` returns: newest first, `cursor` is the id of the last row already seen."""
-
-    status: Status | None = None
-    operation: str | None = None
-    job_ids: Sequence[str] = field(default=())
-    limit: int = 50
-    cursor: int | None = None
 
 
 class JobStore:
@@ -154,7 +48,7 @@ class JobStore:
     def create_schema(self) -> None:
         """Make the table; one program does this, the tracker."""
         with self._transaction() as connection:
-            _metadata.create_all(connection)
+            metadata.create_all(connection)
 
     def ping(self) -> None:
         """Return when the table can be read."""
@@ -174,7 +68,7 @@ class JobStore:
         marks = [{"of": job_id, "now": json.dumps(clock)} for job_id, clock in clocks.items()]
         with self._transaction() as connection:
             if jobs:
-                connection.execute(self._birth, [_newborn(job) for job in jobs])
+                connection.execute(self._birth, [newborn(job) for job in jobs])
             if marks:
                 connection.execute(_MARK_QUEUED, marks)
 
@@ -192,7 +86,7 @@ class JobStore:
                 if status is None:
                     seq -= 1
                 else:
-                    changes.append(_change(event, status, seq))
+                    changes.append(change(event, status, seq))
         return changes
 
     def get(self, job_id: str) -> JobRow | None:
@@ -212,14 +106,20 @@ class JobStore:
             statement = statement.where(name.contains(f";{wanted.operation};", autoescape=True))
         if wanted.job_ids:
             statement = statement.where(table.c.job_id.in_(wanted.job_ids))
+        if wanted.batch_id is not None:
+            statement = statement.where(table.c.batch_id == wanted.batch_id)
         if wanted.cursor is not None:
             statement = statement.where(table.c.id < wanted.cursor)
         with self._transaction() as connection:
-            return [_row(found) for found in connection.execute(statement).mappings()]
+            return [row(found) for found in connection.execute(statement).mappings()]
 
     def count_by_status(self) -> dict[Status, int]:
         """Return how many jobs have each status."""
         return cast("dict[Status, int]", self._count_by(table.c.status))
+
+    def count_batch(self, batch_id: str) -> dict[Status, int]:
+        """Return how many jobs of a batch have each status; empty when there is no such batch."""
+        return cast("dict[Status, int]", self._count_by(table.c.status, table.c.batch_id == batch_id))
 
     def failed_by_reason(self) -> dict[str, int]:
         """Return how many failed jobs there are of each reason."""
@@ -232,6 +132,12 @@ class JobStore:
         )
         with self._transaction() as connection:
             return cast("float | None", connection.execute(statement).scalar())
+
+    def query(self, sql: str) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+        """Return the columns and rows of a query of the kit's own: it is run as it stands."""
+        with self._transaction() as connection:
+            found = connection.execute(sa.text(sql))
+            return tuple(found.keys()), tuple(tuple(line) for line in found)
 
     def clear(self) -> int:
         """Delete all rows; return how many."""
@@ -250,7 +156,7 @@ class JobStore:
     def _apply_one(self, connection: sa.Connection, event: Event, seq: int) -> Status | None:
         """Return the status after the event, None when it changed nothing."""
         if event.name != "job.notified":
-            moved = connection.execute(self._upsert, _values(event, seq)).rowcount > 0
+            moved = connection.execute(self._upsert, values(event, seq)).rowcount > 0
             return STATUS_AFTER[event.name] if moved else None
         first_notice = (
             sa.update(table)
@@ -309,75 +215,3 @@ def _configure_sqlite(connection: sqlite3.Connection, _: object) -> None:
     # With WAL this loses no committed row when a process dies, only when the machine does.
     connection.execute("pragma synchronous = normal")
     connection.execute(f"pragma busy_timeout = {BUSY_TIMEOUT_S * 1000}")
-
-
-def _newborn(job: NewJob) -> dict[str, object]:
-    return {
-        "job_id": job.job_id,
-        "kind": job.kind,
-        "filename": job.filename,
-        "operations": job.operations,
-        "original_path": job.original_key or None,
-        "file_size": job.file_size,
-        "status": "pending",
-        "rank": RANK["pending"],
-        "priority": job.priority,
-        "created_at": job.created_at,
-        "clock": json.dumps({"accepted": job.created_at}),
-    }
-
-
-def _values(event: Event, seq: int) -> dict[str, object]:
-    status = STATUS_AFTER[event.name]
-    thumbnail = next((output for output in event.outputs if output.name == "thumbnail"), None)
-    ended = status in ("completed", "failed")
-    return {
-        "job_id": event.job_id,
-        "kind": event.kind,
-        "filename": event.filename,
-        "operations": event.operations,
-        "original_path": event.original_key or None,
-        "thumbnail_path": thumbnail.key if thumbnail else None,
-        "file_size": None,
-        "thumbnail_size": thumbnail.size if thumbnail else None,
-        "status": status,
-        "rank": RANK[status],
-        "generation": event.generation,
-        "attempt": event.attempt,
-        "seq": seq,
-        "priority": event.priority,
-        "created_at": event.clock.get("accepted", event.at),
-        "processing_started_at": event.clock.get("started"),
-        "processed_at": event.at if ended else None,
-        "notified_at": None,
-        "worker": event.worker,
-        "queue": event.queue,
-        "reason": event.reason,
-        "error_code": event.error_code,
-        "error_message": event.error_message,
-        "user_id": None,
-        "clock": json.dumps(event.clock),
-        "outputs": json.dumps([output.model_dump() for output in event.outputs]),
-    }
-
-
-def _change(event: Event, status: Status, seq: int) -> Change:
-    return Change(
-        seq=seq,
-        job_id=event.job_id,
-        status=status,
-        generation=event.generation,
-        attempt=event.attempt,
-        error_code=event.error_code,
-    )
-
-
-def _row(found: sa.RowMapping) -> JobRow:
-    values: dict[str, Any] = {
-        name: found[name] for name in JobRow.__dataclass_fields__ if name not in ("clock", "outputs")
-    }
-    clock: dict[Stage, float] = json.loads(found["clock"])
-    if found["notified_at"] is not None:
-        clock["notified"] = found["notified_at"]
-    outputs = tuple(Output.model_validate(output) for output in json.loads(found["outputs"]))
-    return JobRow(**values, clock=clock, outputs=outputs)
