@@ -31,7 +31,7 @@ app.add_typer(dlq, name="dlq", rich_help_panel=LOOK)
 def upload(
     ctx: typer.Context,
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Pictures.", exists=True, dir_okay=False)
+        list[Path], typer.Argument(metavar="FILE", help="Pictures.", exists=True, dir_okay=False)
     ],
     operations: Annotated[
         str, typer.Option("--operations", "-o", help="What to do, in order, separated by ; or |.")

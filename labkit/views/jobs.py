@@ -31,13 +31,14 @@ Job = Mapping[str, Any]
 def jobs_table(jobs: Sequence[Job]) -> Table:
     """Return one line a job, as the API lists them: newest first."""
     table = style.house_table("job", "status", "operations", "worker", "took", right=("took",))
-    table.columns[0].no_wrap = True
+    for column in (0, 1, 3, 4):
+        table.columns[column].no_wrap = True
     for job in jobs:
         took = job["durations_ms"].get("total")
         table.add_row(
             job["job_id"],
             style.state(job["status"]),
-            _operations(job) or job["kind"],
+            Text(_operations(job) or job["kind"], no_wrap=True, overflow="ellipsis"),
             job["worker"] or "-",
             style.duration(took / 1000) if took is not None else "-",
         )
