@@ -14,8 +14,8 @@ import pytest
 
 from labkit.errors import ProjectError, Unsupported
 from labkit.project import REPOSITORY, Project
+from labkit.runtime import open_runtime
 from labkit.runtime.base import LogLine
-from labkit.runtime.choose import open_runtime
 from labkit.runtime.credentials import Credentials
 from labkit.runtime.local import hooks
 from labkit.runtime.local.logs import Follower, bound, last_lines
@@ -31,6 +31,7 @@ from labkit.runtime.local.state import (
 )
 from labkit.runtime.private import make_private_dir, own_files, write_private
 from labkit.runtime.record import Record, in_force, read_record, record_path
+from labkit.settings import LabSettings
 from labkit.stack import Options
 
 STATE = LocalState(
@@ -180,10 +181,10 @@ class Absent(MetaPathFinder):
 
 sys.meta_path.insert(0, Absent())
 from labkit.errors import Unsupported
-from labkit.project import Project
-from labkit.runtime.choose import open_runtime
+from labkit.runtime import open_runtime
+from labkit.settings import LabSettings
 sys.platform = "win32"
-runtime = open_runtime(Project("parts-none"))
+runtime = open_runtime(LabSettings(project="parts-none"))
 assert runtime.instances() == []
 try:
     runtime.up()
@@ -202,8 +203,8 @@ def test_on_windows_the_local_runtime_explains_itself() -> None:
     assert "Docker" in said.stdout
 
 
-def test_the_docker_runtime_is_refused_in_words(project: Project) -> None:
+def test_the_docker_runtime_is_refused_in_words() -> None:
     """Choosing a runtime that is not there says which one is."""
     with pytest.raises(Unsupported, match="--runtime local"):
-        open_runtime(project, "docker")
-    assert open_runtime(project).project == project
+        open_runtime(LabSettings(project="parts-none", runtime="docker"))
+    assert open_runtime(LabSettings(project="parts-none", port_offset=5)).project.port_offset == 5
