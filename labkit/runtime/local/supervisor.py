@@ -18,7 +18,6 @@ from labkit.project import REPOSITORY
 from labkit.runtime.local.hooks import DELAY
 from labkit.runtime.local.processes import SUPERVISOR, is_alive, marks, stack_of, started_at, wait_gone
 from labkit.runtime.local.state import Identity
-from labkit.words import command
 
 # The instance opens its log itself: no pipe leads through the supervisor, so its death breaks nothing.
 _LAUNCH = f'exec >>"$0" 2>&1 </dev/null; [ "${DELAY}" = 0 ] || sleep "${DELAY}"; exec "$@"'
@@ -26,7 +25,7 @@ _LAUNCH = f'exec >>"$0" 2>&1 </dev/null; [ "${DELAY}" = 0 ] || sleep "${DELAY}";
 # Detached from the terminal and from this process: nothing to reap, nothing that a closing window ends.
 _DETACH = '"$@" >>"$0" 2>&1 </dev/null & echo $!'
 
-_ANEW = f"Start the stack anew: {command('down')} and {command('up')}"
+_ANEW = "Start the stack anew: labctl down and labctl up"
 
 _ANSWER_S = 15.0
 _PATIENCE_S = 1.0
