@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from services.common import dead_letters
@@ -20,7 +20,7 @@ from services.common.broker import Broker, Delivery, Reader
 from services.common.dead_letters import DeadLetter
 from services.common.envelopes import event_envelope, job_envelope
 from services.common.errors import BadMessage
-from services.common.messages import Event, Job
+from services.common.messages import Clock, Event, Job
 from services.common.topology import DEAD_LETTER, Layout, queue_for
 
 log = logging.getLogger(__name__)
@@ -79,36 +79,35 @@ class Letters:
         self, wanted: Wanted, *, rate_per_s: float | None = None, dry_run: bool = False
     ) -> Replayed:
         """Send the jobs of wanted letters again, as a new generation, at most `rate_per_s` a second."""
-        sent: list[str] = []
-        skipped: list[str] = []
-        begun = time.monotonic()
+        done = _Progress(time.monotonic(), rate_per_s)
         async with self._one:
             # Letters that come back meanwhile are not for this replay: it would never end.
             there = (await self._broker.depth(DEAD_LETTER)).ready
-            left = 0
             async with self._reading() as reader:
                 for _ in range(there):
                     delivery = await reader.next()
                     if delivery is None:
                         break
                     letter = _read(delivery)
-                    if not wanted(letter):
+                    if not wanted(letter) or not done.takes(letter):
                         continue
-                    if letter.job is None:
-                        skipped.append(letter.job_id)
-                    elif time.monotonic() - begun > MAX_SECONDS:
-                        left += 1
-                    else:
-                        if not dry_run:
-                            await _pace(begun, len(sent), rate_per_s)
-                            await self._send(letter.job)
-                            delivery.ack()
-                        sent.append(letter.job_id)
-        return Replayed(tuple(sent), tuple(skipped), left)
+                    if not dry_run and letter.job is not None:
+                        await done.pace()
+                        await self.send_again(letter.job)
+                        delivery.ack()
+                    done.sent.append(letter.job_id)
+        return Replayed(tuple(done.sent), tuple(done.skipped), done.left)
 
     async def send_again(self, job: Job) -> Job:
         """Publish a job as a new generation; return it. Raise `BrokerUnavailable` without a confirm."""
-        return await self._send(job)
+        clock: Clock = {**job.clock, "published": time.time()}
+        again = job.model_copy(update={"generation": job.generation + 1, "attempt": 0, "clock": clock})
+        queue = queue_for(again.kind, again.operations, self._layout)
+        await self._broker.publish(job_envelope(again, queue))
+        queued = Event.of(again, "job.queued", attempt=1, clock=clock, queue=queue)
+        await self._broker.publish(event_envelope(queued))
+        log.info("job_replayed", extra={"job_id": again.job_id, "generation": again.generation})
+        return again
 
     async def purge(self) -> int:
         """Drop all letters; return how many."""
@@ -118,20 +117,30 @@ class Letters:
     def _reading(self) -> AbstractAsyncContextManager[Reader]:
         return self._broker.reading(DEAD_LETTER)
 
-    async def _send(self, job: Job) -> Job:
-        clock = {**job.clock, "published": time.time()}
-        again = job.model_copy(update={"generation": job.generation + 1, "attempt": 0, "clock": clock})
-        queue = queue_for(again.kind, again.operations, self._layout)
-        await self._broker.publish(job_envelope(again, queue))
-        queued = Event.of(again, "job.queued", attempt=1, clock=again.clock, queue=queue)
-        await self._broker.publish(event_envelope(queued))
-        log.info("job_replayed", extra={"job_id": again.job_id, "generation": again.generation})
-        return again
 
+@dataclass(slots=True)
+class _Progress:
+    begun: float
+    rate_per_s: float | None
+    sent: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    left: int = 0
 
-async def _pace(begun: float, sent: int, rate_per_s: float | None) -> None:
-    if rate_per_s:
-        await asyncio.sleep(max(0.0, begun + sent / rate_per_s - time.monotonic()))
+    def takes(self, letter: Letter) -> bool:
+        """Whether this letter's turn has come; what is no job is skipped, what is too late is left."""
+        if letter.job is None:
+            self.skipped.append(letter.job_id)
+            return False
+        if time.monotonic() - self.begun > MAX_SECONDS:
+            self.left += 1
+            return False
+        return True
+
+    async def pace(self) -> None:
+        """Wait until the next one may be sent."""
+        if self.rate_per_s:
+            due = self.begun + len(self.sent) / self.rate_per_s
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
 
 
 def _read(delivery: Delivery) -> Letter:
