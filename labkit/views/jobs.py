@@ -84,15 +84,6 @@ def uploads_table(uploads: Sequence[Upload]) -> Table:
     return table
 
 
-def dead_letters(stats: Mapping[str, Any]) -> RenderableType:
-    """Return the numbers of the dead-letter queue: messages in it, and failed jobs by reason."""
-    headline = f"{style.plural(stats['failed_messages'], 'message')} in {stats['dlq']}"
-    reasons = style.house_table("reason", "failed jobs", right=("failed jobs",))
-    for reason, count in sorted(stats["by_reason"].items()):
-        reasons.add_row(reason, str(count))
-    return Group(Text(headline, style="bold"), reasons) if stats["by_reason"] else Text(headline)
-
-
 def _facts(job: Job) -> list[tuple[str, RenderableType]]:
     facts: list[tuple[str, RenderableType]] = [("job", job["job_id"]), ("status", style.state(job["status"]))]
     if job["error_message"] or job["reason"]:

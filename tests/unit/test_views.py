@@ -19,7 +19,8 @@ from labkit.uploads import Upload
 from labkit.views import style
 from labkit.views.help import Section, help_page
 from labkit.views.instances import instances_table
-from labkit.views.jobs import BAR_WIDTH, dead_letters, job_page, jobs_table, uploads_table, waterfall
+from labkit.views.dlq import dead_letters
+from labkit.views.jobs import BAR_WIDTH, job_page, jobs_table, uploads_table, waterfall
 from labkit.views.links import links_table, ready
 from labkit.views.logs import log_line, log_record
 from labkit.views.problem import problem
