@@ -44,7 +44,7 @@ class Root(TyperGroup):
             lab.complain(error)
         except Exception as error:  # noqa: BLE001  (the outermost loop of the process)
             _unless_debugging(lab)
-            what = f"labctl itself failed: {type(error).__name__}: {error}"
+            what = f"A mistake in labctl: {type(error).__name__}: {error}"
             lab.complain(LabError(what, "Run it again with LAB_DEBUG=1 to see where."))
         raise typer.Exit(1)
 

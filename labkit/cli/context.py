@@ -19,7 +19,7 @@ from labkit.install.rabbitmq import ensure_rabbitmq
 from labkit.runtime import open_runtime
 from labkit.runtime.base import Runtime
 from labkit.settings import LabSettings
-from labkit.views.problem import problem
+from labkit.views.problem import problem, spoken
 from labkit.words import command, door
 
 DONE = (200, 201, 202)
@@ -116,7 +116,8 @@ class Lab:
         return asyncio.run(ask())
 
     def here(self, text: str) -> str:
-        """Add the project that was named on the command line to the commands in `text`."""
+        """Write the commands in `text` as they are typed here, for the project named on the command line."""
+        text = spoken(text, door())
         project = self.given.get("project")
         return text if project is None else text.replace(f"{door()} ", f"{door()} --project {project} ")
 

@@ -191,7 +191,7 @@ def test_an_error_of_our_own_is_one_line(world: World, monkeypatch: pytest.Monke
     world.fault = KeyError("colour")
     result = world.run("ps")
     assert result.exit_code == 1
-    assert result.stderr.startswith("labctl itself failed: KeyError: 'colour'")
+    assert result.stderr.startswith("A mistake in labctl: KeyError: 'colour'")
     assert "LAB_DEBUG=1" in result.stderr
     monkeypatch.setenv("LAB_DEBUG", "1")
     assert world.run("ps").exception is world.fault

@@ -23,7 +23,7 @@ from labkit.views.dlq import dead_letters
 from labkit.views.jobs import BAR_WIDTH, job_page, jobs_table, uploads_table, waterfall
 from labkit.views.links import links_table, ready
 from labkit.views.logs import log_line, log_record
-from labkit.views.problem import problem
+from labkit.views.problem import problem, spoken
 from labkit.views.progress import progress_line, progress_table
 from labkit.views.settings import settings_table
 from labkit.views.status import status_page
@@ -277,6 +277,21 @@ def test_an_error_is_what_happened_and_what_to_do() -> None:
     assert text(page) == "The stack is not up.\nStart it: ./labctl up"
     assert "red" in str(page.style)
     assert text(problem("Only that.", "")) == "Only that."
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Start it: labctl up", "Start it: python3 labctl.py up"),
+        ("labctl down, then labctl up", "python3 labctl.py down, then python3 labctl.py up"),
+        ("Look into /home/me/labctl data", "Look into /home/me/labctl data"),
+        ("Start it: ./labctl up", "Start it: ./labctl up"),
+        ("Run: python3 labctl.py up", "Run: python3 labctl.py up"),
+    ],
+)
+def test_commands_are_written_as_they_are_typed_here(said: str, shown: str) -> None:
+    """The plain name becomes the form that works; paths and finished commands stay."""
+    assert spoken(said, "python3 labctl.py") == shown
 
 
 def test_settings_show_where_they_come_from() -> None:
