@@ -46,6 +46,9 @@ make(Project("survival", Path(sys.argv[1]), int(sys.argv[2]))).up(
 )
 """
 
+# Makes the terminal at hand the one whose end ends the program.
+IN_A_TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
+
 
 def make(project: Project) -> LocalRuntime:
     """Make the runtime under test."""
@@ -80,9 +83,9 @@ def all_run(runtime: LocalRuntime) -> bool:
     ]
 
 
-def up_program(project: Project) -> list[str]:
+def up_program(project: Project, prelude: str = "") -> list[str]:
     """Give the command line of `up` as a program of its own."""
-    return [sys.executable, "-c", UP, str(project.root), str(project.port_offset)]
+    return [sys.executable, "-c", prelude + UP, str(project.root), str(project.port_offset)]
 
 
 def test_a_taken_port_is_explained(project: Project, runtime: LocalRuntime) -> None:
@@ -205,13 +208,18 @@ def test_up_may_be_cut_off(project: Project, runtime: LocalRuntime, number: int,
 
 def test_the_terminal_may_close(project: Project, runtime: LocalRuntime) -> None:
     """A stack outlives the terminal that started it."""
-    child, terminal = pty.fork()
-    if child == 0:  # pragma: no cover - runs in another process
-        os.chdir(REPOSITORY)
-        os.execv(sys.executable, up_program(project))  # noqa: S606 - our own program
-    assert any("ready worker-1" in line for line in lines_of(terminal))
-    os.close(terminal)
-    os.waitpid(child, 0)
+    terminal, inner = pty.openpty()
+    with subprocess.Popen(
+        up_program(project, prelude=IN_A_TERMINAL),
+        cwd=REPOSITORY,
+        stdin=inner,
+        stdout=inner,
+        stderr=inner,
+        start_new_session=True,
+    ):
+        os.close(inner)
+        assert "ready worker-1" in read_until(terminal, "ready worker-1")
+        os.close(terminal)
     assert all_run(runtime)
     before = runtime.instances()
     runtime.kill("desk-1")
@@ -219,13 +227,15 @@ def test_the_terminal_may_close(project: Project, runtime: LocalRuntime) -> None
     assert runtime.instances()[1:] == before[1:]
 
 
-def lines_of(terminal: int) -> Iterator[str]:
-    """Read what a program writes to its terminal."""
+def read_until(terminal: int, text: str) -> str:
+    """Read what a program writes to its terminal until `text` has come, or the program has ended."""
+    said = ""
     try:
-        while data := os.read(terminal, 4096):
-            yield from data.decode().splitlines()
+        while text not in said and (data := os.read(terminal, 4096)):
+            said += data.decode()
     except OSError:  # the program has ended
-        return
+        pass
+    return said
 
 
 def test_two_at_once(project: Project, runtime: LocalRuntime) -> None:
