@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -20,6 +21,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from services.common.errors import QueueLabError
+
+log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 2
 LINGER_BYTES = 1024 * 1024
@@ -157,10 +160,12 @@ async def _on_api_error(_: Request, error: Exception) -> Response:
     return ErrorResponse(error.code, str(error), close=error.close, more=error.more)
 
 
-async def _on_pipeline_error(_: Request, error: Exception) -> Response:
+async def _on_pipeline_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, QueueLabError)  # noqa: S101 - registered for this class
     if error.code not in PROBLEMS:
         raise error
+    if PROBLEMS[error.code].status >= 500:  # noqa: PLR2004 - from here on it is not the client's fault
+        log.warning("request_failed", extra={"path": request.url.path, "error": str(error)})
     return ErrorResponse(error.code, str(error))
 
 
