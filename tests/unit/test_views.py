@@ -17,9 +17,9 @@ from labkit.runtime.base import Event, Instance, LogLine, Progress, State, Stats
 from labkit.suite import Outcome, Part
 from labkit.uploads import Upload
 from labkit.views import style
+from labkit.views.dlq import dead_letters
 from labkit.views.help import Section, help_page
 from labkit.views.instances import instances_table
-from labkit.views.dlq import dead_letters
 from labkit.views.jobs import BAR_WIDTH, job_page, jobs_table, uploads_table, waterfall
 from labkit.views.links import links_table, ready
 from labkit.views.logs import log_line, log_record
