@@ -12,6 +12,7 @@ from labkit.load.session import Progress, Session
 from labkit.load.workloads import mix
 from labkit.runs import RUNS, Run
 from labkit.summary import Spread, Summary, summarize
+from services.common.broker import Broker
 
 SEED = 1
 
@@ -46,7 +47,7 @@ class Demo:
 
 def run_demo(
     api_url: str,
-    amqp_url: str,
+    open_broker: Callable[[], Broker],
     *,
     jobs: int,
     seed: int = SEED,
@@ -56,7 +57,7 @@ def run_demo(
     """Send `jobs` jobs at once, wait for their end, verify the results, and write a run directory."""
     workload = mix(jobs, seed)
     run = Run.begin("demo", {"workload": "mix", "jobs": jobs, "seed": seed, "arrival": "burst"}, runs)
-    outcome = asyncio.run(Session(api_url, amqp_url, watch).run(workload))
+    outcome = asyncio.run(Session(api_url, open_broker, watch).run(workload))
     ledger, summary = balance(outcome.records), summarize(outcome.records)
     run.finish(outcome.records, ledger, summary)
     return Demo(ledger, summary, run.path)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional, Set, Tuple
 
 PROC = Path("/proc")
+STACK_MARK = b"LAB_STACK="
 LISTEN = "0A"  # the state of a listening socket in /proc/net/tcp
 
 
@@ -17,8 +18,11 @@ class Holder(NamedTuple):
     pid: int  # 0: it belongs to another user, so it cannot be seen
     name: str
     user: str = ""
+    stack: str = ""  # the state folder of the stack that it belongs to, "" if to none or not known
 
     def __str__(self) -> str:
+        if self.stack:
+            return f"{self.name} (pid {self.pid}) of project {Path(self.stack).name}"
         if self.pid:
             return f"{self.name} (pid {self.pid})"
         return f"a process of user {self.user}" if self.user else "a process of another user"
@@ -31,26 +35,13 @@ def holder(port: int) -> Optional[Holder]:
     return _from_lsof(port) if shutil.which("lsof") else None
 
 
-def ancestors(pid: int) -> Set[int]:
-    """Return `pid` and the process ids above it, as far as /proc tells."""
-    family = set()  # type: Set[int]
-    while pid > 1 and pid not in family:
-        family.add(pid)
-        try:
-            # The name stands in brackets and may hold anything; the parent comes second after it.
-            pid = int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
-        except (OSError, ValueError, IndexError):
-            break
-    return family
-
-
 def _from_proc(port: int) -> Optional[Holder]:
     inodes, uid = _listening(port)
     if not inodes:
         return None
     for folder in PROC.glob("[0-9]*"):
         if _holds(folder, inodes):
-            return Holder(int(folder.name), _name(folder))
+            return Holder(int(folder.name), _name(folder), stack=_stack(folder))
     return Holder(0, "", _user(uid))
 
 
@@ -91,6 +82,16 @@ def _name(folder: Path) -> str:
         return (folder / "comm").read_text().strip()
     except OSError:
         return "a process"
+
+
+def _stack(folder: Path) -> str:
+    """Return what the runtime has written into the environment of all processes of a stack."""
+    try:
+        variables = (folder / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return ""
+    marks = [line[len(STACK_MARK) :] for line in variables if line.startswith(STACK_MARK)]
+    return os.fsdecode(marks[0]) if marks else ""
 
 
 def _user(uid: int) -> str:

@@ -7,7 +7,7 @@ from typing import List, Optional
 
 from labkit import words
 from labkit.doctor.check import Result
-from labkit.doctor.holders import ancestors, holder
+from labkit.doctor.holders import holder
 from labkit.doctor.project import HIGHEST_OFFSET, PORTS, Project
 
 HOST = "127.0.0.1"
@@ -27,9 +27,10 @@ def check_port(service: str, project: Project, *, up: bool) -> Result:
     if free:
         return Result(name, ok=True, detail="free")
     who = holder(port)
-    own = who is not None and project.supervisor in ancestors(who.pid)
+    own = who is not None and who.stack == str(project.state_dir)
     if up or own:
-        return Result(name, ok=True, detail=f"held by the running stack{f': {who}' if who else ''}")
+        shown = f": {who._replace(stack='')}" if who else ""
+        return Result(name, ok=True, detail=f"held by the running stack{shown}")
     fix = words.command(f"up --port-offset {free_offset(project.offset)}")
     if free is None:
         return Result(name, ok=None, detail="this system does not allow a test", fix=fix)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 from typing import Any, Dict, NamedTuple, Optional
 
 from labkit import words
@@ -26,8 +27,12 @@ class Project(NamedTuple):
 
     name: str
     offset: int
-    supervisor: int = 0  # the process above all of a local stack's; 0: none
     started: bool = False  # the runtime has a record of it: `up` was run, and `down` was not
+
+    @property
+    def state_dir(self) -> Path:
+        """Return the folder of this project's state; every process of its stack carries that path."""
+        return words.ROOT / ".lab" / self.name
 
     def port(self, service: str) -> int:
         """Return the port of `service`, offset included."""
@@ -42,9 +47,7 @@ def read_project(name: Optional[str] = None, offset: Optional[int] = None) -> Pr
     name = name or setting("LAB_PROJECT") or "default"
     record = _record(name)
     chosen = offset if offset is not None else setting("LAB_PORT_OFFSET") or 0
-    supervisor = record.get("supervisor")
-    pid = supervisor.get("pid") if isinstance(supervisor, dict) else 0
-    return Project(name, _number(record.get("port_offset", chosen)), pid or 0, started=bool(record))
+    return Project(name, _number(record.get("port_offset", chosen)), started=bool(record))
 
 
 def setting(name: str) -> str:
@@ -63,7 +66,7 @@ def setting(name: str) -> str:
 def _record(name: str) -> Dict[str, Any]:
     """Return what the runtime keeps about a stack that is up; {} if there is none."""
     try:
-        record = json.loads((words.ROOT / ".lab" / name / "stack.json").read_text())
+        record = json.loads((Project(name, 0).state_dir / "stack.json").read_text())
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}

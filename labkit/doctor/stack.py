@@ -104,23 +104,23 @@ def _round_trip(port: int, deadline: float) -> None:
     headers = {"Content-Type": kind}
     accepted = _expect(request(port, "/upload", "POST", body, headers), 202, "upload").json()
     job_id = accepted.get("job_id")
-    status = _await_end(port, str(job_id), deadline)
-    if status != "completed":
-        raise _BrokenError(f"the job ended as {status}", f"job {job_id}")
+    job = _await_end(port, str(job_id), deadline)
+    if job["status"] != "completed":
+        raise _BrokenError(f"the job ended as {job['status']}: {job.get('error_message')}", "logs worker")
     result = _expect(request(port, f"/jobs/{job_id}/result"), 200, "result")
     if png_size(result.body) != (32, 24):
         raise _BrokenError("the result is not the PNG of 32x24 pixels that was asked for", "logs worker")
 
 
-def _await_end(port: int, job_id: str, deadline: float) -> str:
-    status = "unknown"
+def _await_end(port: int, job_id: str, deadline: float) -> Dict[str, Any]:
+    """Return the job's status page once it has ended."""
+    job = {"status": "unknown"}  # type: Dict[str, Any]
     while time.monotonic() < deadline:
-        answer = _expect(request(port, f"/status/{job_id}"), 200, "status")
-        status = str(answer.json().get("status"))
-        if status in FINAL:
-            return status
+        job = _expect(request(port, f"/status/{job_id}"), 200, "status").json()
+        if job.get("status") in FINAL:
+            return job
         time.sleep(POLL_S)
-    raise _BrokenError(f"the job is still {status} after {ROUND_TRIP_S} s", "status")
+    raise _BrokenError(f"the job did not end in time; it is {job.get('status')}", "status")
 
 
 def _expect(answer: Optional[Answer], status: int, step: str) -> Answer:

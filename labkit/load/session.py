@@ -15,8 +15,7 @@ from labkit.load.generator import send
 from labkit.load.records import Record
 from labkit.load.verify import verify
 from labkit.load.workloads import Workload
-from services.common.amqp import AmqpBroker
-from services.common.topology import declarations
+from services.common.broker import Broker
 
 BROKER_TIMEOUT_S = 20.0
 STALL_S = 60.0
@@ -46,12 +45,13 @@ class Outcome:
 class Session:
     """Runs workloads against a stack.
 
-    `api_url` and `amqp_url` say where it is; `watch` is told of progress a few times a second;
+    `api_url` says where it is, `open_broker` gives a connection to its broker; `watch` is told of progress
+    a few times a second;
     `stall_s` is how long nothing may happen before the rest is settled through the API.
     """
 
     api_url: str
-    amqp_url: str
+    open_broker: Callable[[], Broker]
     watch: Callable[[Progress], None] = lambda _: None
     stall_s: float = STALL_S
     check_results: bool = True
@@ -64,8 +64,7 @@ class Session:
         """
         run_id = uuid.uuid4().hex[:12]
         collector = Collector()
-        broker = AmqpBroker(self.amqp_url, name=f"labctl run {run_id}", topology=declarations())
-        async with broker, ApiClient(self.api_url) as client:
+        async with self.open_broker() as broker, ApiClient(self.api_url) as client:
             await broker.ready(BROKER_TIMEOUT_S)
             async with collector.collecting(broker, run_id):
                 started_at = time.time()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -21,9 +22,14 @@ from starlette.types import Receive, Scope, Send
 
 from services.common.errors import QueueLabError
 
+log = logging.getLogger(__name__)
+
 RETRY_AFTER_S = 2
 LINGER_BYTES = 1024 * 1024
 LINGER_S = 1.0
+
+BODY_ENDED = "lab.body_ended"
+"""Whether a request was read to its end: a key of its ASGI scope."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,7 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         "processing_time_too_long": Problem(400, "Ask for less, or raise LAB_MAX_PROCESSING_TIME_S."),
         "route_not_found": Problem(404, "GET / lists the routes."),
         "job_not_found": Problem(404, "Check the job_id; GET /jobs lists the newest jobs."),
+        "letter_not_found": Problem(404, "GET /dlq lists the letters; a replay may have taken it."),
         "no_such_output": Problem(404, "GET /status/{job_id} lists the outputs of the job."),
         "object_missing": Problem(404, "It was deleted from the object store; upload the file again."),
         "method_not_allowed": Problem(405, "The Allow header names the methods of this route."),
@@ -52,6 +59,8 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
             409, "An id names one job: follow it with GET /status/{id}, or choose another."
         ),
         "job_not_finished": Problem(409, "Ask GET /status/{job_id} until the status is completed."),
+        "job_not_failed": Problem(409, "Only a failed job can be tried again; GET /jobs?status=failed."),
+        "job_gone": Problem(409, "Send the message again with POST /produce."),
         "job_failed": Problem(409, "error_message says why; send the job again once that is mended."),
         "file_too_large": Problem(413, "Send a smaller file, or raise LAB_MAX_UPLOAD_BYTES."),
         "too_many_pixels": Problem(413, "Send a smaller image, or raise LAB_MAX_PIXELS."),
@@ -119,7 +128,8 @@ class ErrorResponse(JSONResponse):
             return
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": True})
-        await _linger(receive)
+        if not scope.get(BODY_ENDED):
+            await _linger(receive)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
@@ -150,10 +160,12 @@ async def _on_api_error(_: Request, error: Exception) -> Response:
     return ErrorResponse(error.code, str(error), close=error.close, more=error.more)
 
 
-async def _on_pipeline_error(_: Request, error: Exception) -> Response:
+async def _on_pipeline_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, QueueLabError)  # noqa: S101 - registered for this class
     if error.code not in PROBLEMS:
         raise error
+    if PROBLEMS[error.code].status >= 500:  # noqa: PLR2004 - from here on it is not the client's fault
+        log.warning("request_failed", extra={"path": request.url.path, "error": str(error)})
     return ErrorResponse(error.code, str(error))
 
 

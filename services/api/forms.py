@@ -7,11 +7,11 @@ Memory stays bounded whatever is sent: a file is kept in memory up to `SPOOL_BYT
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -63,7 +63,7 @@ class FormReader:
             raise ApiError("bad_form", "the body is not multipart/form-data", close=True)
         receive = bounded(request, self._max_bytes + FORM_BYTES, "file_too_large", self._too_large)
         stream = Request(request.scope, receive).stream()
-        parser = MultiPartParser(
+        parser = _Parser(
             request.headers,
             stream,
             max_files=len(FILE_FIELDS),
@@ -94,6 +94,24 @@ class FormReader:
     @property
     def _too_large(self) -> str:
         return f"the file has more than the {self._max_bytes:,} bytes allowed"
+
+
+class _Parser(MultiPartParser):
+    """A parser that refuses a form without its end."""
+
+    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes], **limits: int) -> None:
+        super().__init__(headers, self._whole(stream), **limits)
+        self._ended = False
+
+    def on_end(self) -> None:
+        """Note that the closing boundary has come."""
+        self._ended = True
+
+    async def _whole(self, stream: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+        async for chunk in stream:
+            yield chunk
+        if not self._ended:
+            raise MultiPartException("The form is cut off: its closing boundary is missing.")
 
 
 def clean_name(name: str) -> str:

@@ -16,7 +16,7 @@ from services.worker.processors import ImageInfo, inspect
 
 log = logging.getLogger(__name__)
 
-WRITERS = 16
+WRITERS = 8
 READERS = 8
 TIMEOUT_S = 20.0
 BUCKET_RETRY_S = 1.0

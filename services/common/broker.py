@@ -7,12 +7,13 @@ holds both to this page.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, Self
 
 from services.common.topology import Queue
 
-Settlement = Literal["ack", "requeue", "reject"]
+Settlement = Literal["ack", "nack", "requeue", "reject"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,10 @@ class Delivery:
         """Refuse: requeue counts against the delivery limit on every broker (nack does not on 4.3)."""
         self.settle("requeue" if requeue else "reject")
 
+    def nack(self) -> None:
+        """Give back with basic.nack: counts against the limit on 3.10, never on 4.3: an endless loop."""
+        self.settle("nack")
+
 
 Handler = Callable[[Delivery], Awaitable[None]]
 
@@ -63,6 +68,13 @@ class Depth:
 
     ready: int
     consumers: int
+
+
+class Reader(Protocol):
+    """Takes messages one by one, as long as its block runs."""
+
+    async def next(self) -> Delivery | None:
+        """Return the next message, None when the queue is empty. One that is not settled goes back."""
 
 
 class Subscription(Protocol):
@@ -108,6 +120,9 @@ class Broker(Protocol):
 
     async def listen(self, exchange: str, keys: tuple[str, ...], handler: Handler) -> Subscription:
         """Consume a copy of what is published from now on, through a queue that goes with the connection."""
+
+    def reading(self, queue: str) -> AbstractAsyncContextManager[Reader]:
+        """Read a queue on demand; what was not settled goes back to it at the end of the block."""
 
     async def depth(self, queue: str) -> Depth:
         """Return the fresh numbers of a queue."""

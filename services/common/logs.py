@@ -29,7 +29,9 @@ EVENTS = (
     "job_completed",
     "job_retried",
     "job_dead_lettered",
+    "job_replayed",
     "message_refused",
+    "faults_changed",
     "events_applied",
     "events_delayed",
     "notification_sent",
@@ -67,5 +69,8 @@ def configure(level: str, instance: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # pika reports every connection attempt with a traceback; our own events say the same in one line.
     logging.getLogger("pika").setLevel(logging.CRITICAL)
+    # So do urllib3 with each retry, and the form parser with each form that is none.
+    for talkative in ("urllib3", "python_multipart"):
+        logging.getLogger(talkative).setLevel(logging.ERROR)
     for noisy in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

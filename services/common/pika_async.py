@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 from pika import URLParameters as Parameters
 from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.exceptions import AMQPError, StreamLostError
+from pika.spec import Basic
 
 from services.common.errors import BrokerUnavailable
 from services.common.topology import Queue
@@ -94,6 +96,32 @@ class Channel:
             raise BrokerUnavailable(f"RabbitMQ did not do {method}: {error!r}") from error
         finally:
             self._waiting.discard(reply)
+
+    async def get(self, queue: str) -> tuple[Any, Any, bytes] | None:
+        """Take one message: its method, properties and body; None when the queue is empty."""
+        reply: asyncio.Future[tuple[Any, Any, bytes] | None] = asyncio.get_running_loop().create_future()
+        self._waiting.add(reply)
+        # pika tells of a message through one callback, and of an empty queue through another.
+        self.raw.add_callback(lambda _: resolve(reply, None), [Basic.GetEmpty])
+        try:
+            self.raw.basic_get(queue, lambda _, *message: resolve(reply, message))
+            async with asyncio.timeout(REPLY_TIMEOUT_S):
+                return await reply
+        except (AMQPError, TimeoutError) as error:
+            raise BrokerUnavailable(f"RabbitMQ did not hand out a message: {error!r}") from error
+        finally:
+            self._waiting.discard(reply)
+
+    async def shut(self) -> None:
+        """Close and wait until the server has: what was not settled is back in its queue then."""
+        if not self.raw.is_open:
+            return
+        closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.raw.add_on_close_callback(lambda *_: resolve(closed, None))
+        self.raw.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REPLY_TIMEOUT_S):
+                await closed
 
     def close(self) -> None:
         """Close without waiting."""

@@ -26,6 +26,7 @@ NOTIFIER_EVENTS = "notifier.events"
 
 CHANGED = "job.changed"
 HEARTBEAT = "worker.heartbeat"
+CONTROL = "control.changed"
 
 DELIVERY_LIMIT = 5
 """Redeliveries that a work queue allows; one more and the broker dead-letters the message."""

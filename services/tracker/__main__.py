@@ -38,7 +38,7 @@ async def track(settings: TrackerSettings, stop: asyncio.Event) -> None:
     broker = open_broker(settings, settings.instance)
     checks = {"broker": broker_check(broker), "database": blocking_check(store.ping, "the job table answers")}
     async with broker, serving(Starlette(routes=health_routes(checks)), settings):
-        tracker = Tracker(broker, store, instance=settings.instance, batch=settings.batch)
+        tracker = Tracker(broker, store, instance=settings.instance, batch=settings.commit_batch)
 
         async def keep() -> None:
             await create_schema(store)

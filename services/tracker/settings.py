@@ -10,4 +10,4 @@ from services.common.settings import BrokerSettings, DatabaseSettings, ProgramSe
 class TrackerSettings(ProgramSettings, BrokerSettings, DatabaseSettings):
     """What the tracker needs to know."""
 
-    batch: int = Field(default=200, ge=1, le=5000, description="events committed together at the most")
+    commit_batch: int = Field(default=200, ge=1, le=5000, description="events committed together at the most")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
 
 from starlette.applications import Starlette
@@ -11,7 +10,8 @@ from starlette.applications import Starlette
 from services.common.connect import open_broker, open_store
 from services.common.health import blocking_check, broker_check, health_routes
 from services.common.program import read, run, serving
-from services.worker.consumer import Consumer
+from services.worker.consumer import Consumer, Policy
+from services.worker.faults import FaultSwitch
 from services.worker.heart import Heart
 from services.worker.settings import WorkerSettings
 from services.worker.work import Workshop
@@ -21,8 +21,10 @@ async def work(settings: WorkerSettings, stop: asyncio.Event) -> None:
     """Work until `stop` is set, then finish what is in hand."""
     store = open_store(settings)
     broker = open_broker(settings, settings.instance)
+    faults = FaultSwitch(broker, store)
     workshop = Workshop(
         store,
+        faults,
         max_pixels=settings.max_pixels,
         max_processing_time_s=settings.max_processing_time_s,
         concurrency=settings.concurrency,
@@ -30,21 +32,28 @@ async def work(settings: WorkerSettings, stop: asyncio.Event) -> None:
     checks = {"broker": broker_check(broker), "storage": blocking_check(store.ping, settings.s3_endpoint)}
     app = Starlette(routes=health_routes(checks))
     async with broker, serving(app, settings) as url:
-        consumer = Consumer(
-            broker,
-            workshop,
+        policy = Policy(
             instance=settings.instance,
             prefetch=settings.prefetch,
             concurrency=settings.concurrency,
+            retry=settings.retry,
+            ack=settings.ack,
         )
+        consumer = Consumer(broker, workshop, policy)
         heart = asyncio.create_task(Heart(broker, consumer, settings, url).beat_forever())
-        await consumer.start(settings.consumed)
+        beginning = asyncio.create_task(begin(faults, consumer, settings))
         await stop.wait()
         await consumer.stop()
         workshop.close()
-        heart.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await heart
+        for task in (heart, beginning):
+            task.cancel()
+        await asyncio.gather(heart, beginning, return_exceptions=True)
+
+
+async def begin(faults: FaultSwitch, consumer: Consumer, settings: WorkerSettings) -> None:
+    """Know the faults in force before the first job comes."""
+    await faults.follow()
+    await consumer.start(settings.consumed)
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from services.common import dead_letters, metrics
@@ -20,7 +20,7 @@ from services.common.envelopes import event_envelope, job_envelope
 from services.common.errors import BadMessage, BrokerUnavailable, QueueLabError
 from services.common.messages import Clock, Event, Job, JobEvent, Stage
 from services.common.topology import retry_queue
-from services.worker.retries import GiveUp, Retry, after_failure
+from services.worker.retries import AckPolicy, GiveUp, Retry, RetryPolicy, after_failure
 from services.worker.work import Workshop
 
 log = logging.getLogger(__name__)
@@ -46,18 +46,25 @@ class Attempt:
     clock: Clock
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How a worker takes jobs, and what it does with them."""
+
+    instance: str
+    prefetch: int = 1
+    concurrency: int = 1
+    retry: RetryPolicy = "delayed"
+    ack: AckPolicy = "late"
+
+
 class Consumer:
     """Takes jobs from work queues, `concurrency` at once."""
 
-    def __init__(
-        self, broker: Broker, workshop: Workshop, *, instance: str, prefetch: int, concurrency: int
-    ) -> None:
+    def __init__(self, broker: Broker, workshop: Workshop, policy: Policy) -> None:
         self._broker = broker
         self._workshop = workshop
-        self._instance = instance
-        self._prefetch = prefetch
-        self._slots = asyncio.Semaphore(concurrency)
-        self._concurrency = concurrency
+        self._policy = policy
+        self._slots = asyncio.Semaphore(policy.concurrency)
         self._subscriptions: list[Subscription] = []
         self._stopping = False
         self.tally = Tally()
@@ -66,7 +73,7 @@ class Consumer:
         """Begin to consume."""
         for queue in queues:
             self._subscriptions.append(
-                await self._broker.consume(queue, self.handle, prefetch=self._prefetch)
+                await self._broker.consume(queue, self.handle, prefetch=self._policy.prefetch)
             )
 
     async def stop(self) -> None:
@@ -74,7 +81,7 @@ class Consumer:
         self._stopping = True
         for subscription in self._subscriptions:
             await subscription.cancel()
-        for _ in range(self._concurrency):
+        for _ in range(self._policy.concurrency):
             await self._slots.acquire()
 
     async def handle(self, delivery: Delivery) -> None:
@@ -84,6 +91,8 @@ class Consumer:
                 # Prefetched but not begun: left unacknowledged, so that closing the connection gives it back.
                 return
             metrics.messages_consumed.labels(delivery.queue).inc()
+            if self._policy.ack == "early":
+                delivery = _acknowledged(delivery)
             with metrics.message_processing.labels(delivery.queue).time():
                 await self._handle(delivery)
 
@@ -128,11 +137,13 @@ class Consumer:
 
     async def _fail(self, attempt: Attempt, error: QueueLabError) -> None:
         metrics.processing_errors.labels(error.code).inc()
-        decision = after_failure(error, attempt.number)
+        decision = after_failure(error, attempt.number, self._policy.retry)
         if isinstance(decision, GiveUp):
             await self._give_up(attempt.delivery, error, decision.reason, attempt.number)
-        else:
+        elif isinstance(decision, Retry):
             await self._retry(attempt, error, decision)
+        else:
+            attempt.delivery.nack()
 
     async def _retry(self, attempt: Attempt, error: QueueLabError, decision: Retry) -> None:
         again = attempt.job.model_copy(update={"attempt": attempt.number})
@@ -156,7 +167,7 @@ class Consumer:
     async def _give_up(self, delivery: Delivery, error: QueueLabError, reason: str, attempt: int) -> None:
         # The tracker makes job.failed of it, as it does of what the broker dead-letters by itself.
         await dead_letters.bury(
-            self._broker, delivery, error, reason=reason, attempt=attempt, by=self._instance
+            self._broker, delivery, error, reason=reason, attempt=attempt, by=self._policy.instance
         )
         self.tally.failed += 1
         log.error(
@@ -170,10 +181,16 @@ class Consumer:
             name,
             attempt=attempt.number,
             clock=attempt.clock,
-            worker=self._instance,
+            worker=self._policy.instance,
             queue=attempt.delivery.queue,
             **more,
         )
+
+
+def _acknowledged(delivery: Delivery) -> Delivery:
+    """Acknowledge before the work; nothing that comes after can give the message back."""
+    delivery.ack()
+    return replace(delivery, settle=lambda _: None)
 
 
 _SPANS: tuple[tuple[str, Stage, Stage], ...] = (

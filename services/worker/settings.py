@@ -12,6 +12,7 @@ from services.common.settings import (
     StorageSettings,
 )
 from services.common.topology import consumed_by_default
+from services.worker.retries import AckPolicy, RetryPolicy
 
 
 class WorkerSettings(ProgramSettings, BrokerSettings, StorageSettings, LayoutSettings, LimitSettings):
@@ -24,6 +25,13 @@ class WorkerSettings(ProgramSettings, BrokerSettings, StorageSettings, LayoutSet
         default=1, ge=0, le=10_000, description="unacknowledged messages the broker may hand out; 0: no limit"
     )
     concurrency: int = Field(default=1, ge=1, le=64, description="jobs worked on at once in one worker")
+    retry: RetryPolicy = Field(
+        default="delayed",
+        description="after a transient error: delayed (retry queues), requeue (at once), none (dead letter)",
+    )
+    ack: AckPolicy = Field(
+        default="late", description="when to acknowledge: late (after the work), early (before: loses jobs)"
+    )
 
     @property
     def consumed(self) -> tuple[str, ...]:

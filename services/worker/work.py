@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from services.common.messages import Clock, Job, Output, Stage
 from services.common.storage import ObjectStore, output_key
+from services.worker.faults import FaultSwitch
 from services.worker.processors import parse_operations, process
 
 
@@ -29,15 +30,23 @@ class Workshop:
     """
 
     def __init__(
-        self, store: ObjectStore, *, max_pixels: int, max_processing_time_s: float, concurrency: int
+        self,
+        store: ObjectStore,
+        faults: FaultSwitch,
+        *,
+        max_pixels: int,
+        max_processing_time_s: float,
+        concurrency: int,
     ) -> None:
         self._store = store
+        self._faults = faults
         self._max_pixels = max_pixels
         self._max_processing_time_s = max_processing_time_s
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="job")
 
     async def do(self, job: Job) -> Done:
         """Do a job; raise a `PermanentError` or a `TransientError` that says why it cannot be done."""
+        await self._faults.before(job)
         if job.kind == "text":
             await asyncio.sleep(min(job.processing_time_s, self._max_processing_time_s))
             return Done((), {"processed": time.time()})
@@ -49,6 +58,7 @@ class Workshop:
 
     def _do_image(self, job: Job) -> Done:
         clock: Clock = {}
+        self._faults.before_storage()
         original = self._store.get(job.original_key)
         _tick(clock, "fetched")
         operations = parse_operations(job.operations)
@@ -57,6 +67,7 @@ class Workshop:
         outputs = []
         for image in made:
             key = output_key(job.job_id, image.name)
+            self._faults.before_storage()
             self._store.put(key, io.BytesIO(image.data), len(image.data), image.content_type)
             outputs.append(
                 Output(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from labkit.access import Access, access
 from labkit.client import Answer, ApiClient
 from labkit.ledger import Ledger, balance
 from labkit.load.session import Outcome, Progress, Session
@@ -36,6 +37,11 @@ class Stack:
 
     runtime: LocalRuntime
 
+    @property
+    def access(self) -> Access:
+        """The ways into the stack."""
+        return access(self.runtime.environment())
+
     def run(self, workload: Workload, act: Callable[[Live], None] = lambda _: None) -> Ledger:
         """Send a workload at once, let `act` do its worst meanwhile, and return the ledger."""
         live = Live()
@@ -43,9 +49,7 @@ class Stack:
         def watch(progress: Progress) -> None:
             live.latest = progress
 
-        session = Session(
-            self.runtime.address("api"), self.runtime.environment()["LAB_AMQP_URL"], watch, stall_s=40
-        )
+        session = Session(self.runtime.address("api"), self.access.broker, watch, stall_s=40)
         with ThreadPoolExecutor(1) as pool:
             running = pool.submit(lambda: asyncio.run(session.run(workload)))
             act(live)

@@ -10,10 +10,9 @@ import pytest
 
 from labkit.ledger import Ledger
 from labkit.load.workloads import Workload
-from services.common.amqp import AmqpBroker
 from services.common.broker import Delivery
 from services.common.messages import Event
-from services.common.topology import DELIVERY_LIMIT, EVENTS, declarations
+from services.common.topology import DELIVERY_LIMIT, EVENTS
 from tests.acceptance.stack import Live, Stack, eventually, images
 
 JOBS = 100
@@ -115,8 +114,7 @@ def test_a_job_that_kills_its_worker_each_time_fails_and_the_others_complete(sta
                 async with killing:
                     await asyncio.to_thread(stack.runtime.kill, event.worker)
 
-        url = stack.runtime.environment()["LAB_AMQP_URL"]
-        async with AmqpBroker(url, name="executioner", topology=declarations()) as broker:
+        async with stack.access.broker() as broker:
             await broker.ready(10)
             await broker.listen(EVENTS, ("job.started",), started)
             await asyncio.to_thread(stack.produce, poison, 5)

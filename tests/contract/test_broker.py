@@ -372,3 +372,28 @@ async def test_a_queue_given_as_data_is_declared_first(seam: Seam) -> None:
         await broker.consume(own, inbox, prefetch=1)
         await broker.publish(seam.message(key="job.failed", exchange="lab.events"))
         await eventually(lambda: len(inbox) == 1)
+
+
+async def test_what_is_read_and_not_settled_goes_back(seam: Seam) -> None:
+    """Reading takes messages in their order; at its end they lie in the queue as before."""
+    queue = seam.topology.name(WORK)
+    async with seam.open() as broker:
+        for body in (b"1", b"2"):
+            await broker.publish(seam.message(body=body))
+        async with broker.reading(queue) as reader:
+            found = [await reader.next(), await reader.next(), await reader.next()]
+            assert [delivery and delivery.body for delivery in found] == [b"1", b"2", None]
+        await _ready(broker, queue, 2)
+
+
+async def test_what_is_read_and_acknowledged_is_gone(seam: Seam) -> None:
+    """One message can be taken out from between others."""
+    queue = seam.topology.name(WORK)
+    async with seam.open() as broker:
+        for body in (b"1", b"2", b"3"):
+            await broker.publish(seam.message(body=body))
+        async with broker.reading(queue) as reader:
+            while (delivery := await reader.next()) is not None:
+                if delivery.body == b"2":
+                    delivery.ack()
+        await _ready(broker, queue, 2)

@@ -9,6 +9,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,11 +33,20 @@ def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture(scope="module")
 def shared(url: str) -> Iterator[JobStore]:
     """Give one job table to the tests of this file."""
+    _drop(url)
     store = JobStore(url)
     store.create_schema()
     yield store
-    store.clear()
     store.close()
+    _drop(url)
+
+
+def _drop(url: str) -> None:
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("drop view if exists images"))
+        connection.execute(sa.text("drop table if exists jobs"))
+    engine.dispose()
 
 
 @pytest.fixture

@@ -135,7 +135,7 @@ def test_no_consumers_is_a_failure(api: Server) -> None:
     ("path", "body", "detail"),
     [
         ("/upload", {}, "upload: the API answered 200"),
-        ("/status/j1", {"status": "failed"}, "the job ended as failed"),
+        ("/status/j1", {"status": "failed", "error_message": "bad bytes"}, "failed: bad bytes"),
         ("/jobs/j1/result", {}, "the result is not the PNG"),
     ],
 )
@@ -152,7 +152,7 @@ def test_round_trip_does_not_wait_for_ever(api: Server) -> None:
     """A job that stays queued is a failure after the time limit."""
     api.says("/status/j1", {"status": "queued"})
     result = stack.check_round_trip(api.port, within_s=0.3)
-    assert "still queued" in result.detail
+    assert "it is queued" in result.detail
 
 
 def test_silence_is_no_answer() -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 from labkit import words
 from labkit.doctor import machine, passed, ports, stack, view
 from labkit.doctor.check import Result
-from labkit.doctor.holders import ancestors, holder
+from labkit.doctor.holders import STACK_MARK, holder
 from labkit.doctor.picture import make_png, png_size
 from labkit.doctor.project import PORTS, Project, read_project
 from labkit.install.errors import LabError
@@ -82,20 +82,33 @@ def test_holder_is_named(listener: socket.socket) -> None:
     assert str(os.getpid()) in str(who)
 
 
-def test_ancestors_hold_the_parent() -> None:
-    """A child's family is itself and whoever started it."""
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
-        assert {child.pid, os.getpid()} <= ancestors(child.pid)
-        child.communicate(b"\n")
+LISTENER = """
+import socket
+with socket.create_server(("127.0.0.1", 0)) as server:
+    print(server.getsockname()[1], flush=True)
+    input()
+"""
 
 
-@pytest.mark.parametrize(("own", "expected"), [(True, True), (False, False)])
-def test_port_of_the_own_stack_is_well(listener: socket.socket, *, own: bool, expected: bool) -> None:
-    """A port held by a process of this project passes, a stranger's fails and offers other ports."""
-    offset = listener.getsockname()[1] - 8000
-    project = Project("default", offset, supervisor=os.getpid() if own else 0)
-    result = ports.check_port("api", project, up=False)
+@pytest.mark.skipif(
+    not Path("/proc/self/environ").exists(), reason="only Linux shows a process's environment"
+)
+@pytest.mark.parametrize(("project", "expected"), [("red", True), ("blue", False)])
+def test_port_of_the_own_stack_is_well(project: str, *, expected: bool) -> None:
+    """A port held by a process of this project passes; another project's fails and offers other ports."""
+    red = Project("red", 0)
+    env = {**os.environ, "LAB_STACK": str(red.state_dir)}
+    command = [sys.executable, "-c", LISTENER]
+    with subprocess.Popen(
+        command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        result = ports.check_port("api", Project(project, port - 8000), up=False)
+        process.communicate("\n")
     assert result.ok is expected
+    assert f"(pid {process.pid})" in result.detail
+    assert ("of project red" in result.detail) is not expected
     assert ("--port-offset" in result.fix) is not expected
 
 
@@ -137,9 +150,9 @@ def test_bad_offset_is_an_error(monkeypatch: pytest.MonkeyPatch, offset: str) ->
     [
         (
             '{"port_offset": 200, "supervisor": {"pid": 41, "created": 9.5}}',
-            Project("default", 200, 41, started=True),
+            Project("default", 200, started=True),
         ),
-        ('{"port_offset": 200, "supervisor": null}', Project("default", 200, 0, started=True)),
+        ('{"port_offset": 200, "supervisor": null}', Project("default", 200, started=True)),
         ("[]", Project("default", 100)),
         ("{broken", Project("default", 100)),
     ],
@@ -147,7 +160,7 @@ def test_bad_offset_is_an_error(monkeypatch: pytest.MonkeyPatch, offset: str) ->
 def test_record_of_the_runtime_is_read_with_care(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, expected: Project
 ) -> None:
-    """The record of a running stack tells its ports and its supervisor; a broken one tells nothing."""
+    """The record of a running stack tells its ports; a broken one tells nothing."""
     monkeypatch.delenv("LAB_PROJECT", raising=False)
     monkeypatch.setenv("LAB_PORT_OFFSET", "100")
     monkeypatch.setattr(words, "ROOT", tmp_path)
@@ -196,3 +209,10 @@ def test_ports_are_those_of_the_stack() -> None:
     """The doctor's own list, which must work before anything is installed, equals the table of services."""
     table = pytest.importorskip("labkit.stack")
     assert set(PORTS.values()) == {port.base for service in table.SERVICES for port in service.ports}
+
+
+def test_mark_is_the_runtimes() -> None:
+    """The doctor looks for the variable that the runtime sets."""
+    processes = pytest.importorskip("labkit.runtime.local.processes")
+    project = Project("red", 0)
+    assert processes.marks(project.state_dir, "api-1")[STACK_MARK[:-1].decode()] == str(project.state_dir)

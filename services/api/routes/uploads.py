@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 import uuid
 
@@ -62,18 +63,23 @@ async def upload(request: Request) -> Response:
 
 def canonical(text: str, max_processing_time_s: float) -> str:
     """Return operations as canonical text; raise `BadOperation`, or an `ApiError` for too long a sleep."""
-    operations = parse_operations(text)
-    pause_s = sum(operation.pause_s for operation in operations)
+    formatted, pause_s = _parsed(text)
     if pause_s > max_processing_time_s:
         raise ApiError(
             "processing_time_too_long",
             f"these operations sleep for {pause_s:g} s; LAB_MAX_PROCESSING_TIME_S allows "
             f"{max_processing_time_s:g} s",
         )
+    return formatted
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed(text: str) -> tuple[str, float]:
+    operations = parse_operations(text)
     formatted = format_operations(operations)
     if len(formatted) > MAX_OPERATIONS:
         raise BadOperation(f"These operations are longer than {MAX_OPERATIONS} characters. Send fewer.")
-    return formatted
+    return formatted, sum(operation.pause_s for operation in operations)
 
 
 async def _register(parts: Context, job: Job, form: Upload) -> None:

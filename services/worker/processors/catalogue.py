@@ -4,7 +4,6 @@ import functools
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from types import MappingProxyType, ModuleType
 
 from services.worker.processors.operation import Operation
@@ -12,17 +11,19 @@ from services.worker.processors.operation import Operation
 
 @functools.cache
 def catalogue() -> Mapping[str, type[Operation]]:
-    """Return every operation by its name, in alphabetical order: all that the files of this folder define."""
-    package = __name__.rpartition(".")[0]
-    found = (
-        operation
-        for module in pkgutil.iter_modules([str(Path(__file__).parent)])
-        for operation in _operations(importlib.import_module(f"{package}.{module.name}"))
-    )
-    return MappingProxyType({operation.name: operation for operation in sorted(found, key=lambda o: o.name)})
+    """Return every operation of this package by its name, in alphabetical order."""
+    return MappingProxyType(discover(__name__.rpartition(".")[0]))
 
 
-def _operations(module: ModuleType) -> Iterator[type[Operation]]:
+def discover(package: str) -> dict[str, type[Operation]]:
+    """Import the modules of a package and return the operations that they define."""
+    folder = importlib.import_module(package).__path__
+    modules = (importlib.import_module(f"{package}.{found.name}") for found in pkgutil.iter_modules(folder))
+    operations = (operation for module in modules for operation in _defined_in(module))
+    return {operation.name: operation for operation in sorted(operations, key=lambda each: each.name)}
+
+
+def _defined_in(module: ModuleType) -> Iterator[type[Operation]]:
     for value in vars(module).values():
         is_operation = isinstance(value, type) and issubclass(value, Operation) and value is not Operation
         if is_operation and value.__module__ == module.__name__:

@@ -51,8 +51,7 @@ def decode(data: bytes, *, max_pixels: int, reduction: Callable[[Size], int]) ->
     info = inspect(io.BytesIO(data), max_pixels=max_pixels)
     with decoding():
         source = Image.open(io.BytesIO(data), formats=(info.format,))
-        upright = _upright_size(source)
-    scale = reduction(upright) if info.format == "JPEG" else 1
+    scale = reduction(_upright_size(source)) if info.format == "JPEG" else 1
     with decoding():
         complete = scale == 1 and not getattr(source, "is_animated", False)
         source.draft(None, (source.width // scale, source.height // scale))
@@ -88,6 +87,7 @@ def _upright_size(image: Image.Image) -> Size:
 
 
 def _orientation(image: Image.Image) -> int:
+    # Before load() only JPEG may be asked: PNG would load itself here, and its failure be taken for this one.
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except DAMAGE:  # a camera's broken notes do not spoil its picture

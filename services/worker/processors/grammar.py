@@ -21,11 +21,10 @@ MAX_OPERATIONS = 10
 MAX_PAUSE_S = 60
 
 
-def parse_operations(text: str | None, *, max_pause_s: float = MAX_PAUSE_S) -> tuple[Operation, ...]:
+def parse_operations(text: str | None) -> tuple[Operation, ...]:
     """Read operations in their order; nothing at all means `resize`.
 
-    Raises `BadOperation` naming what cannot be read and listing what is known, or when all of them together
-    would sleep longer than `max_pause_s` seconds.
+    Raises `BadOperation` naming what cannot be read and listing what is known, or what is too much.
     """
     if text and len(text) > MAX_LENGTH:
         raise BadOperation(f"{len(text)} characters are too many for operations: {MAX_LENGTH} is the limit.")
@@ -36,10 +35,8 @@ def parse_operations(text: str | None, *, max_pause_s: float = MAX_PAUSE_S) -> t
         )
     operations = tuple(_operation(name, args) for name, *args in calls)
     pause_s = sum(operation.pause_s for operation in operations)
-    if pause_s > max_pause_s:
-        raise BadOperation(
-            f"{pause_s:g} s of sleep are too many for one job: {max_pause_s:g} s is the limit."
-        )
+    if pause_s > MAX_PAUSE_S:
+        raise BadOperation(f"{pause_s:g} s of sleep are too many for one job: {MAX_PAUSE_S} s is the limit.")
     return operations
 
 

@@ -49,6 +49,8 @@ class Resize(Operation):
         return fit(size, self.width, self.height)
 
     def shrink(self, size: Size) -> float:
-        """Return the smaller of the two ratios: with `cover` the other one crops."""
+        """Return the ratio of the sides: with `cover` the smaller one, since the other is cropped."""
         width, height = self.output_size(size)
-        return min(size[0] / width, size[1] / height)
+        ratios = size[0] / width, size[1] / height
+        # Without cover they differ by rounding only.
+        return min(ratios) if self.cover else max(ratios)

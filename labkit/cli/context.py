@@ -1,0 +1,137 @@
+"""What every command works with: which stack is meant, how to reach it, and where to write."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import typer
+from pydantic import ValidationError
+from pydantic_core import to_json
+from rich.console import Console, RenderableType
+
+from labkit.access import Access, access, api
+from labkit.errors import LabError, StackDown
+from labkit.install.rabbitmq import ensure_rabbitmq
+from labkit.runtime import open_runtime
+from labkit.runtime.base import Runtime
+from labkit.settings import LabSettings
+from labkit.views.problem import problem, spoken
+from labkit.words import command, door
+
+DONE = (200, 201, 202)
+
+
+def install_broker(assume_yes: bool) -> None:  # noqa: FBT001  (the shape of the seam)
+    """Bring RabbitMQ onto this machine, asking first unless `assume_yes`. Raises LabError."""
+    ensure_rabbitmq(assume_yes=assume_yes)
+
+
+def ask_person(question: str) -> bool:
+    """Ask a question whose default is no. Raises LabError with nobody at the keyboard."""
+    if not sys.stdin.isatty():
+        raise LabError("This needs a yes, and there is no terminal to ask.", "Add --yes to the command.")
+    return typer.confirm(question, default=False)
+
+
+@dataclass
+class Lab:
+    """The way from a command to the world; a test replaces what it must not touch.
+
+    given: what stood on the command line for the whole program (project, port_offset, runtime).
+    """
+
+    open_runtime: Callable[[LabSettings], Runtime] = open_runtime
+    open_access: Callable[[Mapping[str, str]], Access] = access
+    install_broker: Callable[[bool], None] = install_broker
+    ask: Callable[[str], bool] = ask_person
+    out: Console = field(default_factory=lambda: Console(highlight=False))
+    err: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+    given: dict[str, Any] = field(default_factory=dict)
+    _runtime: Runtime | None = None
+
+    @classmethod
+    def of(cls, context: typer.Context) -> Lab:
+        """Find the lab of a running command."""
+        lab = context.find_object(cls)
+        return lab if lab is not None else cls()
+
+    def choose(self, **given: object) -> Lab:
+        """Take options of the command line; None leaves what was chosen before."""
+        self.given |= {name: value for name, value in given.items() if value is not None}
+        self._runtime = None
+        return self
+
+    @property
+    def settings(self) -> LabSettings:
+        """The settings in force: command line, then environment, then .env. Raises LabError."""
+        try:
+            return LabSettings(**self.given)
+        except ValidationError as error:
+            wrong = error.errors(include_url=False)[0]
+            name = "LAB_" + str(wrong["loc"][0]).upper().removeprefix("LAB_")
+            raise LabError(
+                f"{name} is {wrong['input']!r}: {wrong['msg'].lower()}.",
+                "Mend it in the environment or in the file .env.",
+            ) from None
+
+    @property
+    def runtime(self) -> Runtime:
+        """The chosen runtime of the chosen project, whether its stack is up or not."""
+        if self._runtime is None:
+            self._runtime = self.open_runtime(self.settings)
+        return self._runtime
+
+    def running(self) -> Runtime:
+        """Return the runtime of a stack that is up. Raises StackDown."""
+        if not self.runtime.instances():
+            raise StackDown.of(self.runtime.project.name)
+        return self.runtime
+
+    def access(self) -> Access:
+        """Return the ways into the running stack. Raises StackDown."""
+        return self.open_access(self.running().environment())
+
+    def fetch(self, path: str, **query: str | int) -> dict[str, Any]:
+        """Ask the API. Raises LabError with the API's own words when it refuses."""
+        return self.order("GET", path, params=query)
+
+    def order(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401  (aiohttp's)
+        """Tell the API to do something. Raises LabError with the API's own words when it refuses."""
+
+        async def ask() -> dict[str, Any]:
+            async with api(self.running().address("api")) as client:
+                answer = await client.send(method, path, **arguments)
+            if answer.status in DONE:
+                return answer.body
+            error = answer.body.get("error", {})
+            message = str(error.get("message") or f"answer {answer.status} to {path}")
+            raise LabError(
+                f"The API says: {message}.", str(error.get("hint") or f"See: {command('logs api')}")
+            )
+
+        return asyncio.run(ask())
+
+    def here(self, text: str) -> str:
+        """Write the commands in `text` as they are typed here, for the project named on the command line."""
+        text = spoken(text, door())
+        project = self.given.get("project")
+        return text if project is None else text.replace(f"{door()} ", f"{door()} --project {project} ")
+
+    def say(self, text: str, style: str = "") -> None:
+        """Print a sentence."""
+        self.out.print(self.here(text), style=style, soft_wrap=True, markup=False)
+
+    def show(self, page: RenderableType, data: object, *, as_json: bool) -> None:
+        """Print the page for people, or its data as JSON."""
+        if as_json:
+            sys.stdout.write(to_json(data, indent=2).decode() + "\n")
+        else:
+            self.out.print(page)
+
+    def complain(self, error: LabError) -> None:
+        """Print what happened and what to do next, on standard error."""
+        self.err.print(problem(self.here(error.message), self.here(error.next_step)), soft_wrap=True)

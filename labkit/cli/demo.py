@@ -1,0 +1,65 @@
+"""demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labkit.cli.context import Lab
+from labkit.cli.lifecycle import start
+from labkit.cli.live import page
+from labkit.cli.options import CLASS, AsJson, RuntimeKind, Yes, examples
+from labkit.demo import Demo, run_demo
+from labkit.load.session import Progress
+from labkit.scaling import WORKER
+from labkit.settings import program_settings
+from labkit.stack import Options
+from labkit.views.demo import NEXT, demo_page, demo_progress
+from labkit.words import command
+
+app = typer.Typer()
+
+WORKERS = 2
+
+
+@app.command(rich_help_panel=CLASS, epilog=examples("demo", "demo --jobs 200", "demo --json"))
+def demo(
+    ctx: typer.Context,
+    jobs: Annotated[int, typer.Option(min=1, max=2000, help="How many jobs.")] = 60,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help=f"How many workers; {WORKERS} on a new stack.")
+    ] = None,
+    runtime: RuntimeKind = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send 60 image jobs through the stack, account for each."""
+    lab = Lab.of(ctx).choose(runtime=runtime)
+    if as_json:
+        lab.out = lab.err  # standard output belongs to the JSON
+    new = not lab.runtime.instances()
+    wanted = workers or (WORKERS if new else None)
+    counts = {} if wanted is None else {WORKER: wanted}
+    start(lab, Options(counts=counts, settings=program_settings()), assume_yes=yes)
+    found = _run(lab, jobs)
+    steps = [(lab.here(command(what)), why) for what, why in NEXT]
+    lab.show(demo_page(found, _near(found.run), steps), found.as_json(), as_json=as_json)
+    if found.ledger.verdict is not True:
+        raise typer.Exit(1 if found.ledger.verdict is False else 2)
+
+
+def _run(lab: Lab, jobs: int) -> Demo:
+    with page(lab) as show:
+
+        def watch(progress: Progress) -> None:
+            show(demo_progress(progress))
+
+        return run_demo(lab.running().address("api"), lab.access().broker, jobs=jobs, watch=watch)
+
+
+def _near(path: Path) -> Path:
+    """Return the path as it is typed in the current folder."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -1,0 +1,99 @@
+"""upload, job, jobs, retry."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labkit import uploads
+from labkit.access import api
+from labkit.cli.context import Lab
+from labkit.cli.live import page
+from labkit.cli.options import BREAK, CLASS, LOOK, AsJson, examples
+from labkit.uploads import Upload
+from labkit.views.jobs import job_page, jobs_table, uploads_table
+from labkit.words import command
+from services.common.messages import Status
+
+app = typer.Typer()
+
+
+@app.command(
+    rich_help_panel=CLASS,
+    epilog=examples("upload photo.jpg", 'upload *.png --operations "rotate,90;resize,800x600" --wait'),
+)
+def upload(
+    ctx: typer.Context,
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="Pictures.", exists=True, dir_okay=False)
+    ],
+    operations: Annotated[
+        str, typer.Option("--operations", "-o", help="What to do, in order, separated by ; or |.")
+    ] = "resize",
+    wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait for the results.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send pictures into the pipeline."""
+    lab = Lab.of(ctx)
+    done = asyncio.run(_upload(lab, files, operations, wait=wait))
+    lab.show(uploads_table(done), [_record(entry) for entry in done], as_json=as_json)
+    if any(entry.status in ("refused", "failed") for entry in done):
+        raise typer.Exit(1)
+
+
+@app.command(rich_help_panel=LOOK, epilog=examples("job 4f1c7f0e5a3b4f6f9d2c8b7a6e5d4c3b"))
+def job(
+    ctx: typer.Context,
+    job_id: Annotated[str, typer.Argument(metavar="ID", help="As upload and jobs print it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show one job: what became of it, where its time went."""
+    lab = Lab.of(ctx)
+    found = lab.fetch(f"/jobs/{job_id}")
+    lab.show(job_page(found, lab.here(command(f"logs {found['worker']}"))), found, as_json=as_json)
+
+
+@app.command(
+    rich_help_panel=CLASS, epilog=examples("jobs", "jobs --status failed", "jobs --operation rotate")
+)
+def jobs(
+    ctx: typer.Context,
+    status: Annotated[Status | None, typer.Option(help="Only jobs of this status.")] = None,
+    operation: Annotated[str | None, typer.Option(help="Only jobs with this operation.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="How many at most.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List jobs, newest first."""
+    lab = Lab.of(ctx)
+    wanted = {"status": status, "operation": operation, "limit": limit}
+    found = lab.fetch("/jobs", **{name: value for name, value in wanted.items() if value is not None})
+    lab.show(jobs_table(found["jobs"]), found, as_json=as_json)
+    if found["next_cursor"] and not as_json:
+        lab.say(f"There are more: {command(f'jobs --limit {min(200, 4 * limit)}')}", style="dim")
+
+
+@app.command(rich_help_panel=BREAK, epilog=examples("retry 4f1c7f0e5a3b4f6f9d2c8b7a6e5d4c3b"))
+def retry(
+    ctx: typer.Context, job_id: Annotated[str, typer.Argument(metavar="ID", help="A failed job.")]
+) -> None:
+    """Send a failed job again."""
+    lab = Lab.of(ctx)
+    done = lab.order("POST", f"/jobs/{job_id}/retry")
+    lab.say(f"Sent again, generation {done['generation']}. Follow it: {command(f'job {job_id}')}")
+
+
+async def _upload(lab: Lab, files: Sequence[Path], operations: str, *, wait: bool) -> list[Upload]:
+    async with api(lab.running().address("api")) as client:
+        sent = await uploads.send(client, files, operations)
+        if not wait:
+            return sent
+        with page(lab) as show:
+            return await uploads.follow(client, sent, lambda now: show(uploads_table(now)))
+
+
+def _record(entry: Upload) -> dict[str, object]:
+    return {**entry.job, "file": str(entry.path)}

@@ -1,0 +1,111 @@
+"""up, down, reset."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from labkit import reset as resetting
+from labkit.cli.context import Lab
+from labkit.cli.live import progress
+from labkit.cli.options import (
+    BREAK,
+    CLASS,
+    PortOffset,
+    RuntimeKind,
+    Yes,
+    complete_services,
+    examples,
+)
+from labkit.errors import MissingProgram
+from labkit.links import main_links
+from labkit.scaling import WORKER
+from labkit.settings import program_settings
+from labkit.stack import Options
+from labkit.views.links import NEXT, ready
+from labkit.views.style import duration, plural
+from labkit.words import command
+
+app = typer.Typer()
+
+
+def start(lab: Lab, options: Options, *, assume_yes: bool) -> float:
+    """Bring the stack up, installing RabbitMQ first if it is missing; return the seconds it took."""
+    started = time.monotonic()
+    try:
+        _up(lab, options)
+    except MissingProgram:
+        lab.install_broker(assume_yes)
+        _up(lab, options)
+    except KeyboardInterrupt:
+        lab.say(f"What has started keeps running. Go on: {command('up')}   End it: {command('down')}")
+        raise
+    return time.monotonic() - started
+
+
+def _up(lab: Lab, options: Options) -> None:
+    with progress(lab) as notify:
+        lab.runtime.up(options, notify)
+
+
+@app.command(
+    rich_help_panel=CLASS, epilog=examples("up", "up --workers 3 --prefetch 10", "up --only rabbitmq")
+)
+def up(
+    ctx: typer.Context,
+    workers: Annotated[int | None, typer.Option(min=0, help="How many workers.")] = None,
+    prefetch: Annotated[
+        int | None, typer.Option(min=0, help="Unacknowledged jobs a worker may hold; 0: no limit.")
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SVC", help="Start only this service.", autocompletion=complete_services),
+    ] = None,
+    runtime: RuntimeKind = None,
+    port_offset: PortOffset = None,
+    yes: Yes = False,
+) -> None:
+    """Start the stack and wait until it is ready."""
+    lab = Lab.of(ctx).choose(runtime=runtime, port_offset=port_offset)
+    counts = {} if workers is None else {WORKER: workers}
+    options = Options(counts=counts, prefetch=prefetch, settings=program_settings(), only=tuple(only or ()))
+    seconds = start(lab, options, assume_yes=yes)
+    running = sum(entry.service == WORKER for entry in lab.runtime.instances())
+    headline = f"Ready in {duration(seconds)}, {plural(running, 'worker')}."
+    steps = [(lab.here(command(what)), why) for what, why in NEXT]
+    lab.out.print(ready(headline, main_links(lab.runtime), steps))
+
+
+@app.command(rich_help_panel=CLASS, epilog=examples("down", "down --delete-data"))
+def down(
+    ctx: typer.Context,
+    delete_data: Annotated[
+        bool, typer.Option("--delete-data", "--clean", help="Remove this project's data and logs too.")
+    ] = False,
+) -> None:
+    """Stop everything; data stays."""
+    lab = Lab.of(ctx)
+    was_up = bool(lab.runtime.instances())
+    with progress(lab) as notify:
+        lab.runtime.down(delete_data=delete_data, notify=notify)
+    first = "Stopped." if was_up else "Nothing was running."
+    lab.say(f"{first} {'All data of this project is removed.' if delete_data else 'Data stays.'}")
+
+
+@app.command(rich_help_panel=BREAK, epilog=examples("reset", "reset --yes"))
+def reset(ctx: typer.Context, yes: Yes = False) -> None:
+    """Empty queues, jobs and store; back to the default settings.
+
+    Workers, prefetch, layout and faults become as after a first `up`.
+    """
+    lab = Lab.of(ctx)
+    access = lab.access()
+    if not yes and not lab.ask("Delete all jobs, messages and images of this stack?"):
+        lab.say("Nothing was changed.")
+        return
+    with lab.out.status("Emptying the stack and starting it afresh …"):
+        swept = resetting.reset(lab.runtime, access)
+    removed = (plural(swept.messages, "message"), plural(swept.jobs, "job"), plural(swept.objects, "object"))
+    lab.say(f"Removed {', '.join(removed)}. One worker, prefetch 1, layout single.")

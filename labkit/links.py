@@ -1,0 +1,72 @@
+"""Where a running stack answers, and with which login."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from labkit.runtime.base import Runtime
+from labkit.stack import SERVICES
+
+_SUMMARIES = {
+    ("rabbitmq", "management"): "RabbitMQ in the browser",
+    ("rabbitmq", "prometheus"): "the broker's metrics",
+    ("object-store", "s3"): "images, S3 protocol",
+    ("tracker", "http"): "health and metrics",
+    ("notifier", "http"): "health and metrics",
+    ("api", "http"): "uploads and jobs",
+}
+MAIN = ("api", "rabbitmq management", "object-store")
+
+
+@dataclass(frozen=True)
+class Link:
+    """An address for people; `name` such as "api" or "rabbitmq management"."""
+
+    name: str
+    url: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class Login:
+    """What to type into the login page of `name`. A secret."""
+
+    name: str
+    user: str
+    password: str
+
+
+def links(runtime: Runtime) -> list[Link]:
+    """Return the address of every HTTP port of the services that run, API first."""
+    running = {found.service for found in runtime.instances()}
+    found = [
+        Link(_name(service.name, port.name), runtime.address(service.name, port.name), summary)
+        for service in SERVICES
+        if service.name in running
+        for port in service.ports
+        if port.scheme == "http"
+        for summary in [_SUMMARIES.get((service.name, port.name), "")]
+    ]
+    return sorted(found, key=lambda link: link.name != "api")
+
+
+def main_links(runtime: Runtime) -> list[Link]:
+    """Return the addresses that a class opens."""
+    return [link for link in links(runtime) if link.name in MAIN]
+
+
+def logins(environment: dict[str, str]) -> list[Login]:
+    """Return the logins in the variables of a stack: the broker's and the object store's."""
+    broker = urlsplit(environment.get("LAB_AMQP_URL", ""))
+    found = []
+    if broker.username and broker.password:
+        found.append(Login("rabbitmq", unquote(broker.username), unquote(broker.password)))
+    if "LAB_S3_SECRET_KEY" in environment:
+        user = environment.get("LAB_S3_ACCESS_KEY", "")
+        found.append(Login("object-store", user, environment["LAB_S3_SECRET_KEY"]))
+    return found
+
+
+def _name(service: str, port: str) -> str:
+    return service if port in ("http", "s3") else f"{service} {port}"

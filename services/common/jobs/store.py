@@ -1,0 +1,217 @@
+"""The job table: a read model that the tracker keeps from events, and that the API writes a job's birth to.
+
+Every write is one guarded statement (insert, or update where newer), so that two writers never wait for each
+other with a read in between: on SQLite that ends in "database is locked" however long the time-out.
+
+A row moves by `(generation, attempt, rank)`; completed and failed end a generation. So events may come twice
+or late without harm. Times are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from services.common.errors import DatabaseUnavailable
+from services.common.jobs.table import Filter, JobRow, NewJob, change, metadata, newborn, row, table, values
+from services.common.messages import RANK, Change, Clock, Event, Status
+
+BUSY_TIMEOUT_S = 10
+
+_MARK_QUEUED = (
+    sa.update(table)
+    .where(table.c.job_id == sa.bindparam("of"), table.c.status == "pending")
+    .values(status="queued", rank=RANK["queued"], attempt=1, clock=sa.bindparam("now"))
+)
+
+_NOTICE = sa.update(table).where(table.c.notified_at.is_(None)).returning(table.c.status)
+_ONE_WRITER = sa.select(sa.func.pg_advisory_xact_lock(0x1AB))
+
+_KEPT = ("thumbnail_path", "thumbnail_size", "processing_started_at", "notified_at", "worker", "queue")
+_TAKEN = (
+    *("status", "rank", "generation", "attempt", "seq", "processed_at"),
+    *("reason", "error_code", "error_message", "clock", "outputs"),
+)
+
+
+class JobStore:
+    """The job table behind a SQLAlchemy URL. Methods block; raise `DatabaseUnavailable`."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+        if self._engine.dialect.name == "sqlite":
+            sa.event.listen(self._engine, "connect", _configure_sqlite)
+        self._insert = (
+            sqlite.insert(table) if self._engine.dialect.name == "sqlite" else postgresql.insert(table)
+        )
+        self._birth = self._insert.on_conflict_do_nothing(index_elements=["job_id"])
+        self._upsert = self._upsert_statement()
+
+    def create_schema(self) -> None:
+        """Make the table; one program does this, the tracker."""
+        with self._transaction() as connection:
+            _exclude_others(connection)  # it looks first and makes then, and two programs may do so at once
+            metadata.create_all(connection)
+
+    def ping(self) -> None:
+        """Return when the table can be read."""
+        with self._transaction() as connection:
+            connection.execute(sa.select(table.c.id).limit(1))
+
+    def add(self, jobs: Sequence[NewJob]) -> None:
+        """Insert rows with status pending; a row of the same job_id stays as it is."""
+        self.write(jobs, {})
+
+    def mark_queued(self, clocks: Mapping[str, Clock]) -> None:
+        """Move rows from pending to queued; a worker may have been faster, then nothing changes."""
+        self.write([], clocks)
+
+    def write(self, jobs: Sequence[NewJob], clocks: Mapping[str, Clock]) -> None:
+        """Do what `add` and `mark_queued` do, in one transaction."""
+        marks = [{"of": job_id, "now": json.dumps(clock)} for job_id, clock in clocks.items()]
+        with self._transaction() as connection:
+            if jobs:
+                connection.execute(self._birth, [newborn(job) for job in jobs])
+            if marks:
+                connection.execute(_MARK_QUEUED, marks)
+
+    def apply(self, events: Sequence[Event]) -> list[Change]:
+        """Apply events in one transaction; return the rows that moved, with their new seq.
+
+        Events that are older than their row, or that repeat it, change nothing.
+        """
+        changes: list[Change] = []
+        with self._transaction() as connection:
+            _exclude_others(connection)  # or two writers would take the same seq
+            last = connection.execute(sa.select(sa.func.max(table.c.seq))).scalar() or 0
+            for event in events:
+                seq = last + 1 + len(changes)
+                status = self._apply_one(connection, event, seq)
+                if status is not None:
+                    changes.append(change(event, status, seq))
+        return changes
+
+    def get(self, job_id: str) -> JobRow | None:
+        """Return a job, or None."""
+        rows = self.list(Filter(job_ids=[job_id], limit=1))
+        return rows[0] if rows else None
+
+    def list(self, wanted: Filter) -> list[JobRow]:
+        """Return jobs, newest first."""
+        statement = sa.select(table).order_by(table.c.id.desc()).limit(wanted.limit)
+        if wanted.status:
+            statement = statement.where(table.c.status == wanted.status)
+        if wanted.operation:
+            # Canonical text: a name begins it or follows a semicolon, its arguments follow a comma.
+            joined = sa.literal(";").concat(table.c.operations).concat(sa.literal(";"))
+            named = (joined.contains(f";{wanted.operation}{end}", autoescape=True) for end in ",;")
+            statement = statement.where(sa.or_(*named))
+        if wanted.job_ids:
+            statement = statement.where(table.c.job_id.in_(wanted.job_ids))
+        if wanted.batch_id is not None:
+            statement = statement.where(table.c.batch_id == wanted.batch_id)
+        if wanted.cursor is not None:
+            statement = statement.where(table.c.id < wanted.cursor)
+        with self._transaction() as connection:
+            return [row(found) for found in connection.execute(statement).mappings()]
+
+    def count_by_status(self) -> dict[Status, int]:
+        """Return how many jobs have each status."""
+        return cast("dict[Status, int]", self._count_by(table.c.status))
+
+    def count_batch(self, batch_id: str) -> dict[Status, int]:
+        """Return how many jobs of a batch have each status; empty when there is no such batch."""
+        return cast("dict[Status, int]", self._count_by(table.c.status, table.c.batch_id == batch_id))
+
+    def failed_by_reason(self) -> dict[str, int]:
+        """Return how many failed jobs there are of each reason."""
+        return self._count_by(table.c.reason, table.c.status == "failed")
+
+    def oldest_waiting(self) -> float | None:
+        """Return when the oldest job that still waits was created."""
+        statement = sa.select(sa.func.min(table.c.created_at)).where(
+            table.c.status.in_(["pending", "queued"])
+        )
+        with self._transaction() as connection:
+            return cast("float | None", connection.execute(statement).scalar())
+
+    def query(self, sql: str) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+        """Return the columns and rows of a query of the kit's own: it is run as it stands."""
+        with self._transaction() as connection:
+            found = connection.execute(sa.text(sql))
+            return tuple(found.keys()), tuple(tuple(line) for line in found)
+
+    def clear(self) -> int:
+        """Delete all rows; return how many."""
+        with self._transaction() as connection:
+            return connection.execute(sa.delete(table)).rowcount
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def _count_by(self, column: sa.Column[Any], *where: sa.ColumnElement[bool]) -> dict[str, int]:
+        statement = sa.select(column, sa.func.count()).where(*where).group_by(column)
+        with self._transaction() as connection:
+            return {str(value): count for value, count in connection.execute(statement)}
+
+    def _apply_one(self, connection: sa.Connection, event: Event, seq: int) -> Status | None:
+        """Return the status after the event, None when it changed nothing."""
+        if event.name == "job.notified":
+            notice = _NOTICE.where(table.c.job_id == event.job_id, table.c.generation == event.generation)
+            found = connection.execute(notice.values(notified_at=event.at, seq=seq))
+        else:
+            found = connection.execute(self._upsert, values(event, seq))
+        return cast("Status | None", found.scalar())
+
+    def _upsert_statement(self) -> sa.Executable:
+        new = self._insert.excluded
+        same_generation = table.c.generation == new.generation
+        # What an event does not know must not erase what the row does, unless a new generation began.
+        kept = {
+            name: sa.case((same_generation, sa.func.coalesce(new[name], table.c[name])), else_=new[name])
+            for name in _KEPT
+        }
+        ended = table.c.rank >= RANK["completed"]
+        position = sa.tuple_(table.c.generation, table.c.attempt, table.c.rank)
+        newer = position < sa.tuple_(new.generation, new.attempt, new.rank)
+        # The API marks a row queued by itself, without a place in the order of changes.
+        unannounced = (table.c.seq == 0) & (position == sa.tuple_(new.generation, new.attempt, new.rank))
+        return self._insert.on_conflict_do_update(
+            index_elements=["job_id"],
+            set_={**{name: new[name] for name in _TAKEN}, **kept},
+            where=(newer | unannounced) & ~(ended & same_generation),
+        ).returning(table.c.status)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            cause = getattr(error, "orig", None) or error
+            raise DatabaseUnavailable(f"the job table did not answer: {cause}") from error
+
+
+def _exclude_others(connection: sa.Connection) -> None:
+    """Let no other program write until this transaction ends; wait for one that does."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("begin immediate")
+    else:
+        connection.execute(_ONE_WRITER)
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    connection.execute(f"pragma busy_timeout = {BUSY_TIMEOUT_S * 1000}")
+    # The mode stays with the file. Locked (whatever the timeout): another program is just changing it.
+    with contextlib.suppress(sqlite3.OperationalError):
+        connection.execute("pragma journal_mode = wal")
+    # With WAL this loses no committed row when a process dies, only when the machine does.
+    connection.execute("pragma synchronous = normal")

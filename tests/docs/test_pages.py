@@ -1,0 +1,60 @@
+"""The pages agree with the code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from labkit.cli.app import app
+from labkit.stack import SERVICES
+from services.common.logs import EVENTS
+from tests.docs.render import PAGES, ROOT
+
+WRITTEN = sorted(
+    path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "test_images").glob("*.md")]
+)
+COMMAND = re.compile(r"labctl(?:\.py|\.cmd)? ((?:--project \S+ )?)([a-z]+)")
+LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+
+
+@pytest.mark.parametrize(("page", "render"), PAGES.items(), ids=PAGES)
+def test_generated_pages_are_as_the_code_says(page: str, render: Callable[[], str]) -> None:
+    """A generated page is what the code would write today."""
+    assert (ROOT / page).read_text() == render(), "Run: python -m tests.docs.render"
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
+def test_commands_in_pages_exist(page: Path) -> None:
+    """Every labctl command that a page names can be typed."""
+    known = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    named = {match.group(2) for match in COMMAND.finditer(page.read_text())}
+    assert named <= known
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every link to a file of the repository finds it."""
+    for target in LINK.findall(page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_readme_lists_every_port() -> None:
+    """The table of addresses has every port that a person may open."""
+    text = (ROOT / "README.md").read_text()
+    missing = [
+        port.base
+        for service in SERVICES
+        for port in service.ports
+        if port.scheme and f"| {port.base} |" not in text
+    ]
+    assert missing == []
+
+
+def test_log_events_are_past_tense_words() -> None:
+    """An event's name ends in a word of what has happened."""
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", name) for name in EVENTS)
+    assert len(EVENTS) == len(set(EVENTS))
