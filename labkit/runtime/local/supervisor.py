@@ -157,7 +157,8 @@ class Supervisor:
         import zmq  # noqa: PLC0415 - absent on Windows, where this module must import
 
         # The one context of the process: ending one of our own would wait for ever after a Ctrl-C in here.
-        with zmq.Context.instance().socket(zmq.DEALER) as connection:
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.instance()
+        with context.socket(zmq.DEALER) as connection:
             connection.linger = 0
             connection.connect(control(self._identity.endpoint))
             message = {"id": uuid.uuid4().hex, "command": order, "properties": properties}
