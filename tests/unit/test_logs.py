@@ -21,14 +21,13 @@ def root_logger() -> Iterator[logging.Logger]:
     """Give the root logger, and put it back as it was."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    others = {
-        name: logging.getLogger(name).level for name in ("pika", "urllib3", "uvicorn", "python_multipart")
-    }
+    loggers = [logging.getLogger(name) for name in ("pika", "urllib3", "uvicorn", "python_multipart")]
+    levels = [logger.level for logger in loggers]
     yield root
     root.handlers[:] = handlers
     root.setLevel(level)
-    for name, old in others.items():
-        logging.getLogger(name).setLevel(old)
+    for logger, old in zip(loggers, levels, strict=True):
+        logger.setLevel(old)
 
 
 def _line(**extra: object) -> dict[str, object]:

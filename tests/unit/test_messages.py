@@ -234,10 +234,9 @@ def _bounded(kind: type[Message]) -> set[str]:
 def _decode_or_refuse(kind: type[Message], body: bytes) -> None:
     try:
         record = kind.decode(body)
-    except BadMessage as error:
-        assert str(error).startswith(f"{kind.__name__}: ")
-    else:
-        assert kind.decode(record.encode()) == record
+    except BadMessage:
+        return
+    assert kind.decode(record.encode()) == record
 
 
 def _or_none(make: Any) -> Job | None:  # noqa: ANN401  (a function)
