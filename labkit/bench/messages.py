@@ -62,13 +62,17 @@ async def _ours(access: Access, table: JobStore, jobs: int) -> float:
                     await broker.publish(job_envelope(job, queue_for("text", "", "single")))
 
             await asyncio.gather(*map(publish, names))
-            while any(collector.stories[name].notified_at is None for name in names[-50:]):
-                await asyncio.sleep(POLL_S)
-            while collector.ended(names) < jobs:
-                await asyncio.sleep(POLL_S)
-            while table.count_by_status().get("completed", 0) < done + jobs:
+            while not _announced(collector, names):
+                collector.progress.clear()
+                await collector.progress.wait()
+            while table.count_by_status().get("completed", 0) < done + jobs:  # noqa: ASYNC110  (tables tell nobody)
                 await asyncio.sleep(POLL_S)
             return jobs / (time.perf_counter() - begun)
+
+
+def _announced(collector: Collector, names: list[str]) -> bool:
+    """Whether every job ended and its notification went out."""
+    return all(name in collector.stories and collector.stories[name].notified_at for name in names)
 
 
 async def _bare(url: str, jobs: int) -> float:
