@@ -19,7 +19,7 @@ bench = typer.Typer(no_args_is_help=True, help="Measure what the pipeline costs,
 app.add_typer(bench, name="bench", rich_help_panel=KIT)
 
 Pairs = Annotated[int, typer.Option(min=5, max=50, help="Turns of both arms.")]
-WIDE = {"prefetch": 128, "concurrency": 64}
+WIDE_PREFETCH, WIDE_CONCURRENCY = 128, 64
 
 
 @bench.command(epilog=examples("bench pipeline", "bench pipeline --pairs 7 --json"))
@@ -30,7 +30,7 @@ def pipeline(
     workers: Annotated[int | None, typer.Option(min=1, help="Workers; as many as cores.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Image jobs a second against bare Pillow in as many processes."""
+    """Measure image jobs a second against bare Pillow in as many processes."""
     from labkit.bench import pipeline as arms  # noqa: PLC0415 - slow
 
     count = workers or os.cpu_count() or 1
@@ -53,17 +53,21 @@ def messages(
     jobs: Annotated[int, typer.Option(min=100, max=20_000, help="Jobs in one turn.")] = 3000,
     as_json: AsJson = False,
 ) -> None:
-    """Text jobs a second against bare pika with the same messages and events."""
+    """Measure text jobs a second against bare pika with the same messages and events."""
     from labkit.bench import messages as arms  # noqa: PLC0415 - slow
 
-    lab = _up(ctx, Options(counts={WORKER: 1}, **WIDE), as_json=as_json)
+    lab = _up(
+        ctx,
+        Options(counts={WORKER: 1}, prefetch=WIDE_PREFETCH, concurrency=WIDE_CONCURRENCY),
+        as_json=as_json,
+    )
     found = arms.run(lab.runtime, lab.access(), pairs=pairs, jobs=jobs, told=view.turn(lab.out, "jobs/s"))
     lab.show(view.comparison(found), found.as_json(), as_json=as_json)
 
 
 @bench.command(epilog=examples("bench accept"))
 def accept(ctx: typer.Context, pairs: Pairs = 5, as_json: AsJson = False) -> None:
-    """Uploads a second against an endpoint that only stores; and with 0 and 500 jobs queued."""
+    """Measure uploads a second against an endpoint that only stores, and with 500 jobs queued."""
     from labkit.bench import accept as arms  # noqa: PLC0415 - slow
 
     lab = _up(ctx, Options(counts={WORKER: 1}), as_json=as_json)
@@ -79,7 +83,7 @@ def soak(
     jobs: Annotated[int, typer.Option(min=1000, max=1_000_000, help="Jobs, in thousands.")] = 5000,
     as_json: AsJson = False,
 ) -> None:
-    """Memory of every service and cost of a job over thousands of jobs."""
+    """Measure memory of every service, and what a job costs, over thousands of jobs."""
     from labkit.bench import soak as arms  # noqa: PLC0415 - slow
 
     lab = _up(ctx, Options(counts={WORKER: 2}, prefetch=1, concurrency=1), as_json=as_json)
