@@ -6,14 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pydantic import SecretStr
-
 from labkit.reset import DEFAULTS
 from labkit.runtime.base import Runtime
 from labkit.settings import LabSettings, program_settings
 from services.common.settings import (
     BrokerSettings,
-    DatabaseSettings,
     LayoutSettings,
     LimitSettings,
     StorageSettings,
@@ -21,7 +18,10 @@ from services.common.settings import (
 
 MASK = "***"
 
-_PROGRAMS = (BrokerSettings, StorageSettings, DatabaseSettings, LayoutSettings, LimitSettings)
+# Each runtime provides these itself.
+_PROVIDED = ("amqp_url", "s3_endpoint", "s3_access_key", "s3_secret_key")
+
+_PROGRAMS = (BrokerSettings, StorageSettings, LayoutSettings, LimitSettings)
 _SECRET = re.compile(r"SECRET|PASSWORD|TOKEN|COOKIE")
 _PASSWORD_IN_URL = re.compile(r"(?<=://)([^:/@]*):[^@]*(?=@)")
 
@@ -62,10 +62,10 @@ def _of_stack(runtime: Runtime) -> Mapping[str, str]:
 
 
 def _defaults() -> dict[str, str]:
-    fields = {name: field for kind in _PROGRAMS for name, field in kind.model_fields.items()}
-    found = {f"LAB_{name.upper()}": _text(field.default) for name, field in fields.items()}
+    found = {
+        f"LAB_{name.upper()}": str(field.default)
+        for kind in _PROGRAMS
+        for name, field in kind.model_fields.items()
+        if name not in _PROVIDED
+    }
     return {**found, "LOG_LEVEL": "INFO", **DEFAULTS.environment()}
-
-
-def _text(value: object) -> str:
-    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)

@@ -1,5 +1,7 @@
 """Errors that reach a person: what happened, and what to do next.
 
+They name commands by their plain name, `labctl up`; the command line shows the form that works there.
+
 LabError
 ├── ProjectError        a project's name, ports or files cannot be used
 ├── UnknownName         no such service or instance
@@ -20,7 +22,6 @@ LabError
 from __future__ import annotations
 
 from labkit.install.errors import LabError
-from labkit.words import command
 
 __all__ = ["LabError"]
 
@@ -53,7 +54,7 @@ class StackDown(LabError):
     @classmethod
     def of(cls, project: str) -> StackDown:
         """Say that the stack of `project` is not up."""
-        return cls(f"The stack of project {project!r} is not up.", f"Start it: {command('up')}")
+        return cls(f"The stack of project {project!r} is not up.", "Start it: labctl up")
 
 
 class NotRunning(LabError):
@@ -62,7 +63,7 @@ class NotRunning(LabError):
     @classmethod
     def of(cls, instance: str, state: str) -> NotRunning:
         """Say that `instance` is not running but in `state`."""
-        return cls(f"{instance} is {state}.", f"Start it: {command(f'restart {instance}')}")
+        return cls(f"{instance} is {state}.", f"Start it: labctl restart {instance}")
 
 
 class Busy(LabError):
@@ -91,9 +92,7 @@ class ApiUnreachable(LabError):
     @classmethod
     def of(cls, url: str, cause: BaseException) -> ApiUnreachable:
         """Say that the API at `url` did not answer, and why."""
-        return cls(
-            f"The API at {url} did not answer: {cause or type(cause).__name__}.", f"See: {command('status')}"
-        )
+        return cls(f"The API at {url} did not answer: {cause or type(cause).__name__}.", "See: labctl status")
 
 
 class SupervisorError(LabError):

@@ -9,9 +9,9 @@ from labkit.runtime.base import Runtime
 from labkit.stack import SERVICES
 
 _SUMMARIES = {
-    ("rabbitmq", "management"): "queues, connections and messages in the browser",
+    ("rabbitmq", "management"): "RabbitMQ in the browser",
     ("rabbitmq", "prometheus"): "the broker's metrics",
-    ("object-store", "s3"): "originals and results, S3 protocol",
+    ("object-store", "s3"): "images, S3 protocol",
     ("tracker", "http"): "health and metrics",
     ("notifier", "http"): "health and metrics",
     ("api", "http"): "uploads and jobs",

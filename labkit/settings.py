@@ -18,7 +18,9 @@ _FOREIGN = ("LAB_", "LOG_LEVEL", "RABBITMQ_", "ERL_", "NANIO_", "NOTIFY_SOCKET")
 class LabSettings(BaseSettings):
     """What every labctl command starts from."""
 
-    model_config = SettingsConfigDict(env_prefix="LAB_", env_file=ENV_FILE, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="LAB_", env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     project: str = Field(default="default", description="name of the stack; several run side by side")
     port_offset: int = Field(default=0, description="added to every port")
@@ -28,7 +30,7 @@ class LabSettings(BaseSettings):
 
 def program_settings() -> dict[str, str]:
     """Give the variables set by the user that are meant for the programs: LAB_… (not labctl's), LOG_LEVEL."""
-    own = {f"LAB_{field.upper()}" for field in LabSettings.model_fields}
+    own = {"LAB_DOOR", *(f"LAB_{field.upper()}" for field in LabSettings.model_fields)}
     merged = {**dotenv_values(ENV_FILE), **os.environ}
     return {
         name: value

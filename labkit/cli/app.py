@@ -12,7 +12,7 @@ from typer._completion_classes import completion_init
 from typer.core import TyperGroup
 
 from labkit import words
-from labkit.cli import chaos, db, demo, instances, jobs, kit, lifecycle, look
+from labkit.cli import chaos, db, demo, dlq, instances, jobs, kit, lifecycle, look
 from labkit.cli.context import Lab
 from labkit.cli.options import CLASS, PANELS, PortOffset, ProjectName, RuntimeKind
 from labkit.errors import LabError
@@ -44,7 +44,7 @@ class Root(TyperGroup):
             lab.complain(error)
         except Exception as error:  # noqa: BLE001  (the outermost loop of the process)
             _unless_debugging(lab)
-            what = f"labctl itself failed: {type(error).__name__}: {error}"
+            what = f"A mistake in labctl: {type(error).__name__}: {error}"
             lab.complain(LabError(what, "Run it again with LAB_DEBUG=1 to see where."))
         raise typer.Exit(1)
 
@@ -70,7 +70,7 @@ class Root(TyperGroup):
 
 
 app = typer.Typer(cls=Root, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
-for group in (lifecycle, demo, look, instances, jobs, db, chaos, kit):
+for group in (lifecycle, demo, look, instances, jobs, dlq, db, chaos, kit):
     app.add_typer(group.app)
 
 

@@ -19,10 +19,10 @@ from labkit.install.rabbitmq import ensure_rabbitmq
 from labkit.runtime import open_runtime
 from labkit.runtime.base import Runtime
 from labkit.settings import LabSettings
-from labkit.views.problem import problem
+from labkit.views.problem import problem, spoken
 from labkit.words import command, door
 
-OK = 200
+DONE = (200, 201, 202)
 
 
 def install_broker(assume_yes: bool) -> None:  # noqa: FBT001  (the shape of the seam)
@@ -97,11 +97,15 @@ class Lab:
 
     def fetch(self, path: str, **query: str | int) -> dict[str, Any]:
         """Ask the API. Raises LabError with the API's own words when it refuses."""
+        return self.order("GET", path, params=query)
+
+    def order(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401  (aiohttp's)
+        """Tell the API to do something. Raises LabError with the API's own words when it refuses."""
 
         async def ask() -> dict[str, Any]:
             async with api(self.running().address("api")) as client:
-                answer = await client.get(path, **query)
-            if answer.status == OK:
+                answer = await client.send(method, path, **arguments)
+            if answer.status in DONE:
                 return answer.body
             error = answer.body.get("error", {})
             message = str(error.get("message") or f"answer {answer.status} to {path}")
@@ -112,7 +116,8 @@ class Lab:
         return asyncio.run(ask())
 
     def here(self, text: str) -> str:
-        """Add the project that was named on the command line to the commands in `text`."""
+        """Write the commands in `text` as they are typed here, for the project named on the command line."""
+        text = spoken(text, door())
         project = self.given.get("project")
         return text if project is None else text.replace(f"{door()} ", f"{door()} --project {project} ")
 

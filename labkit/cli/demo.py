@@ -35,7 +35,7 @@ def demo(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Start the stack, send 60 real image jobs through it, and account for every one."""
+    """Send 60 image jobs through the stack, account for each."""
     lab = Lab.of(ctx).choose(runtime=runtime)
     if as_json:
         lab.out = lab.err  # standard output belongs to the JSON

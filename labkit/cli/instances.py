@@ -78,12 +78,13 @@ def kill(
         found = faults.choose(found, random.Random())
     if down_for is None:
         _tell(lab, faults.kill(lab.runtime, lab.access(), found))
-        lab.say(f"The supervisor starts it again. See: {command('ps')}")
+        again = "it" if len(found) == 1 else "them"
+        lab.say(f"The supervisor starts {again} again. See: {command('ps')}")
         return
     names = [entry.name for entry in found]
     with faults.brought_back(lab.runtime, names):
         _tell(lab, faults.kill(lab.runtime, lab.access(), found, respawn=False))
-        countdown(lab, down_for, f"until {', '.join(names)} starts again (Ctrl-C: at once)")
+        countdown(lab, down_for, f"until {', '.join(names)} comes back (Ctrl-C: at once)")
         lab.say(f"Starting {', '.join(names)} …")
     lab.say(f"{', '.join(names)}: back and ready.", style="green")
 
@@ -111,7 +112,10 @@ def resume(ctx: typer.Context, name: Target) -> None:
 
 @app.command(rich_help_panel=BREAK, epilog=examples("restart worker-1", "restart rabbitmq"))
 def restart(ctx: typer.Context, name: Target) -> None:
-    """End an instance politely and start it again, or all of a service."""
+    """End an instance politely, and start it again.
+
+    A service's name restarts all its instances, one after the other.
+    """
     lab = Lab.of(ctx)
     for entry in faults.targets(lab.runtime, name):
         with lab.out.status(f"{entry.name} ends its work and starts again …"):

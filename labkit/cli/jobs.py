@@ -1,4 +1,4 @@
-"""upload, job, jobs, dlq."""
+"""upload, job, jobs, retry."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ from labkit import uploads
 from labkit.access import api
 from labkit.cli.context import Lab
 from labkit.cli.live import page
-from labkit.cli.options import CLASS, LOOK, AsJson, examples
+from labkit.cli.options import BREAK, CLASS, LOOK, AsJson, examples
 from labkit.uploads import Upload
-from labkit.views.jobs import dead_letters, job_page, jobs_table, uploads_table
+from labkit.views.jobs import job_page, jobs_table, uploads_table
 from labkit.words import command
 from services.common.messages import Status
 
 app = typer.Typer()
-dlq = typer.Typer(no_args_is_help=True, help="The dead-letter queue: jobs that were given up.")
-app.add_typer(dlq, name="dlq", rich_help_panel=LOOK)
 
 
 @app.command(
@@ -31,7 +29,7 @@ app.add_typer(dlq, name="dlq", rich_help_panel=LOOK)
 def upload(
     ctx: typer.Context,
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Pictures.", exists=True, dir_okay=False)
+        list[Path], typer.Argument(metavar="FILE", help="Pictures.", exists=True, dir_okay=False)
     ],
     operations: Annotated[
         str, typer.Option("--operations", "-o", help="What to do, in order, separated by ; or |.")
@@ -78,12 +76,14 @@ def jobs(
         lab.say(f"There are more: {command(f'jobs --limit {min(200, 4 * limit)}')}", style="dim")
 
 
-@dlq.command(epilog=examples("dlq stats"))
-def stats(ctx: typer.Context, as_json: AsJson = False) -> None:
-    """Count what was given up, by reason."""
+@app.command(rich_help_panel=BREAK, epilog=examples("retry 4f1c7f0e5a3b4f6f9d2c8b7a6e5d4c3b"))
+def retry(
+    ctx: typer.Context, job_id: Annotated[str, typer.Argument(metavar="ID", help="A failed job.")]
+) -> None:
+    """Send a failed job again."""
     lab = Lab.of(ctx)
-    found = lab.fetch("/dlq/stats")
-    lab.show(dead_letters(found), found, as_json=as_json)
+    done = lab.order("POST", f"/jobs/{job_id}/retry")
+    lab.say(f"Sent again, generation {done['generation']}. Follow it: {command(f'job {job_id}')}")
 
 
 async def _upload(lab: Lab, files: Sequence[Path], operations: str, *, wait: bool) -> list[Upload]:

@@ -45,7 +45,7 @@ def doctor(ctx: typer.Context, as_json: AsJson = False) -> None:
 def run_checks(
     ctx: typer.Context,
     pytest_arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="[-- ARGS...]", help="Passed on to pytest.")
+        list[str] | None, typer.Argument(metavar="ARGS", help="After --: passed on to pytest.")
     ] = None,
     yes: Yes = False,
 ) -> None:
@@ -60,7 +60,7 @@ def run_checks(
         raise typer.Exit(1)
 
 
-@app.command(rich_help_panel=KIT)
+@app.command(rich_help_panel=KIT, epilog=examples("completion zsh"))
 def completion(
     shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="Your shell.")] = "bash",
 ) -> None:

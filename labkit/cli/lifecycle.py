@@ -35,13 +35,19 @@ def start(lab: Lab, options: Options, *, assume_yes: bool) -> float:
     """Bring the stack up, installing RabbitMQ first if it is missing; return the seconds it took."""
     started = time.monotonic()
     try:
-        with progress(lab) as notify:
-            lab.runtime.up(options, notify)
+        _up(lab, options)
     except MissingProgram:
         lab.install_broker(assume_yes)
-        with progress(lab) as notify:
-            lab.runtime.up(options, notify)
+        _up(lab, options)
+    except KeyboardInterrupt:
+        lab.say(f"What has started keeps running. Go on: {command('up')}   End it: {command('down')}")
+        raise
     return time.monotonic() - started
+
+
+def _up(lab: Lab, options: Options) -> None:
+    with progress(lab) as notify:
+        lab.runtime.up(options, notify)
 
 
 @app.command(
@@ -99,7 +105,7 @@ def reset(ctx: typer.Context, yes: Yes = False) -> None:
     if not yes and not lab.ask("Delete all jobs, messages and images of this stack?"):
         lab.say("Nothing was changed.")
         return
-    with progress(lab) as notify:
-        swept = resetting.reset(lab.runtime, access, notify)
+    with lab.out.status("Emptying the stack and starting it afresh …"):
+        swept = resetting.reset(lab.runtime, access)
     removed = (plural(swept.messages, "message"), plural(swept.jobs, "job"), plural(swept.objects, "object"))
     lab.say(f"Removed {', '.join(removed)}. One worker, prefetch 1, layout single.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.console import RenderableType
 from rich.live import Live
@@ -41,8 +41,8 @@ def page(lab: Lab) -> Iterator[Callable[[RenderableType], None]]:
 
 
 def countdown(lab: Lab, total_s: float, sentence: str) -> None:
-    """Wait, showing the seconds that are left before `sentence`."""
-    with page(lab) as show:
+    """Wait, showing the seconds that are left before `sentence`; Ctrl-C ends the wait."""
+    with suppress(KeyboardInterrupt), page(lab) as show:
         for left in seconds_left(total_s):
             show(Text(f"{left:4.1f} s  {sentence}", style="yellow"))
 

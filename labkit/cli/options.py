@@ -71,5 +71,5 @@ Target = Annotated[
 ]
 OptionalTarget = Annotated[
     str | None,
-    typer.Argument(metavar="[NAME]", help="An instance or a service.", autocompletion=complete_targets),
+    typer.Argument(metavar="NAME", help="An instance or a service.", autocompletion=complete_targets),
 ]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from labkit.client import Answer, ApiClient
 from labkit.errors import ApiUnreachable
 from labkit.load.records import Record
 from labkit.load.workloads import Workload
+
+if TYPE_CHECKING:
+    from labkit.client import Answer, ApiClient
 
 MAX_IN_FLIGHT = 64
 

@@ -7,8 +7,9 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from labkit.client import ApiClient
+from labkit.access import api
 from labkit.errors import ApiUnreachable
 from labkit.load.collector import Collector
 from labkit.load.generator import send
@@ -16,6 +17,9 @@ from labkit.load.records import Record
 from labkit.load.verify import verify
 from labkit.load.workloads import Workload
 from services.common.broker import Broker
+
+if TYPE_CHECKING:
+    from labkit.client import ApiClient
 
 BROKER_TIMEOUT_S = 20.0
 STALL_S = 60.0
@@ -64,7 +68,7 @@ class Session:
         """
         run_id = uuid.uuid4().hex[:12]
         collector = Collector()
-        async with self.open_broker() as broker, ApiClient(self.api_url) as client:
+        async with self.open_broker() as broker, api(self.api_url) as client:
             await broker.ready(BROKER_TIMEOUT_S)
             async with collector.collecting(broker, run_id):
                 started_at = time.time()

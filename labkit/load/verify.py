@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from labkit.client import ApiClient
 from labkit.errors import ApiUnreachable
 from labkit.load.records import Record
 from labkit.load.workloads import Expected
+
+if TYPE_CHECKING:
+    from labkit.client import ApiClient
 
 AT_ONCE = 4
 

@@ -4,7 +4,6 @@ from labkit.runtime.base import Runtime
 from labkit.runtime.local.runtime import LocalRuntime
 from labkit.runtime.record import read_record
 from labkit.settings import LabSettings, base_environment
-from labkit.words import command
 
 
 def open_runtime(settings: LabSettings) -> Runtime:
@@ -14,9 +13,6 @@ def open_runtime(settings: LabSettings) -> Runtime:
     """
     project = Project(settings.project, port_offset=settings.port_offset)
     record = read_record(project)
-    kind = record.runtime if record else settings.runtime
-    if kind == "docker":
-        raise Unsupported(
-            "This version runs the stack without Docker.", f"Use: {command('up --runtime local')}"
-        )
+    if (record.runtime if record else settings.runtime) == "docker":
+        raise Unsupported("This version runs the stack without Docker.", "Use: labctl up --runtime local")
     return LocalRuntime(project, environ=base_environment())

@@ -31,13 +31,14 @@ Job = Mapping[str, Any]
 def jobs_table(jobs: Sequence[Job]) -> Table:
     """Return one line a job, as the API lists them: newest first."""
     table = style.house_table("job", "status", "operations", "worker", "took", right=("took",))
-    table.columns[0].no_wrap = True
+    for column in (0, 1, 3, 4):
+        table.columns[column].no_wrap = True
     for job in jobs:
         took = job["durations_ms"].get("total")
         table.add_row(
             job["job_id"],
             style.state(job["status"]),
-            _operations(job) or job["kind"],
+            Text(_operations(job) or job["kind"], no_wrap=True, overflow="ellipsis"),
             job["worker"] or "-",
             style.duration(took / 1000) if took is not None else "-",
         )
@@ -81,15 +82,6 @@ def uploads_table(uploads: Sequence[Upload]) -> Table:
             style.duration(took / 1000) if took is not None else "-",
         )
     return table
-
-
-def dead_letters(stats: Mapping[str, Any]) -> RenderableType:
-    """Return the numbers of the dead-letter queue: messages in it, and failed jobs by reason."""
-    headline = f"{style.plural(stats['failed_messages'], 'message')} in {stats['dlq']}"
-    reasons = style.house_table("reason", "failed jobs", right=("failed jobs",))
-    for reason, count in sorted(stats["by_reason"].items()):
-        reasons.add_row(reason, str(count))
-    return Group(Text(headline, style="bold"), reasons) if stats["by_reason"] else Text(headline)
 
 
 def _facts(job: Job) -> list[tuple[str, RenderableType]]:

@@ -12,36 +12,39 @@ from labkit.links import Link, Login
 from labkit.views.style import COMMAND, FAINT
 
 NEXT = (
-    ("demo", "60 jobs through the pipeline, and a table of what happened"),
+    ("demo", "60 jobs, and a table of what happened"),
     ("scale 3", "three workers instead of one"),
     ("kill --random", "shoot a worker: nothing is lost"),
     ("down", "stop everything; data stays"),
 )
 
+Row = tuple[str, str, str]
+
 
 def links_table(links: Sequence[Link], logins: Sequence[Login] = ()) -> RenderableType:
     """Return the URLs, and the logins under them if there are any."""
-    table = _grid()
-    for link in links:
-        table.add_row(link.name, Text(link.url, style=COMMAND), Text(link.summary, style=FAINT))
-    for login in logins:
-        table.add_row(f"{login.name} login", Text(f"{login.user} / {login.password}", style=COMMAND), "")
-    return table
+    rows = [(link.name, link.url, link.summary) for link in links]
+    rows += [(f"{login.name} login", f"{login.user} / {login.password}", "") for login in logins]
+    return _grid(rows)
 
 
 def ready(headline: str, links: Sequence[Link], steps: Sequence[tuple[str, str]]) -> RenderableType:
     """Return the end of `up` in at most twelve lines: headline, URLs, and commands with what they do."""
-    table = _grid()
-    for command, why in steps:
-        table.add_row(Text(command, style=COMMAND), Text(why, style=FAINT))
     return Group(
-        Text(headline, style="bold green"), links_table(links), Text("What next", style="bold"), table
+        Text(headline, style="bold green"),
+        links_table(links),
+        Text("What next", style="bold"),
+        _grid([("", command, why) for command, why in steps]),
     )
 
 
-def _grid() -> Table:
+def _grid(rows: Sequence[Row]) -> Table:
+    """Lay out rows of which only the last column gives way when the terminal is narrow."""
     table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="ellipsis", no_wrap=True)
+    for column in range(2):
+        table.add_column(no_wrap=True, min_width=max((len(row[column]) for row in rows), default=0))
+    table.add_column()
+    for name, what, why in rows:
+        last = Text(why, style=FAINT, no_wrap=True, overflow="ellipsis")
+        table.add_row(name, Text(what, style=COMMAND), last)
     return table

@@ -11,9 +11,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.api import errors
 from services.api.context import Context
 from services.api.forms import FormReader
+from services.api.letters import Letters
 from services.api.objects import Objects
 from services.api.publisher import Publisher
-from services.api.routes import index, jobs, queues, text, uploads
+from services.api.routes import dlq, index, jobs, queues, text, uploads
 from services.api.rows import Rows
 from services.api.settings import ApiSettings
 from services.common import metrics
@@ -38,6 +39,7 @@ def assemble(settings: ApiSettings, broker: Broker, store: ObjectStore, table: J
         rows=rows,
         publisher=Publisher(broker, rows, settings.layout),
         forms=FormReader(max_bytes=settings.max_upload_bytes, timeout_s=settings.body_timeout_s),
+        letters=Letters(broker, settings.layout),
     )
 
 
@@ -53,7 +55,7 @@ def build(parts: Context) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.context = parts
-    for module in (uploads, text, jobs, queues, index):
+    for module in (uploads, text, dlq, jobs, queues, index):
         app.include_router(module.router)
     checks = {
         "broker": broker_check(parts.broker),

@@ -8,6 +8,7 @@ from typing import cast
 from starlette.requests import Request
 
 from services.api.forms import FormReader
+from services.api.letters import Letters
 from services.api.objects import Objects
 from services.api.publisher import Publisher
 from services.api.rows import Rows
@@ -25,6 +26,7 @@ class Context:
     rows: Rows
     publisher: Publisher
     forms: FormReader
+    letters: Letters
 
 
 def context(request: Request) -> Context:

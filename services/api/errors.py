@@ -50,6 +50,7 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         "processing_time_too_long": Problem(400, "Ask for less, or raise LAB_MAX_PROCESSING_TIME_S."),
         "route_not_found": Problem(404, "GET / lists the routes."),
         "job_not_found": Problem(404, "Check the job_id; GET /jobs lists the newest jobs."),
+        "letter_not_found": Problem(404, "GET /dlq lists the letters; a replay may have taken it."),
         "no_such_output": Problem(404, "GET /status/{job_id} lists the outputs of the job."),
         "object_missing": Problem(404, "It was deleted from the object store; upload the file again."),
         "method_not_allowed": Problem(405, "The Allow header names the methods of this route."),
@@ -58,6 +59,8 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
             409, "An id names one job: follow it with GET /status/{id}, or choose another."
         ),
         "job_not_finished": Problem(409, "Ask GET /status/{job_id} until the status is completed."),
+        "job_not_failed": Problem(409, "Only a failed job can be tried again; GET /jobs?status=failed."),
+        "job_gone": Problem(409, "Send the message again with POST /produce."),
         "job_failed": Problem(409, "error_message says why; send the job again once that is mended."),
         "file_too_large": Problem(413, "Send a smaller file, or raise LAB_MAX_UPLOAD_BYTES."),
         "too_many_pixels": Problem(413, "Send a smaller image, or raise LAB_MAX_PIXELS."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
@@ -45,6 +45,12 @@ async def in_time(timeout_s: float) -> AsyncIterator[None]:
         raise ApiError(
             "request_timeout", f"the request was not complete after {timeout_s:g} s", close=True
         ) from None
+
+
+def json_body(kind: type[BaseModel]) -> dict[str, Any]:
+    """Return how the OpenAPI page describes a body of this kind."""
+    schema = kind.model_json_schema()
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 async def read_json(request: Request, kind: type[ModelT], *, max_bytes: int, timeout_s: float) -> ModelT:

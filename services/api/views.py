@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from services.api.letters import Letter
 from services.common.jobs import JobRow
 from services.common.messages import Clock, Kind, Stage
 
@@ -77,4 +78,24 @@ def job_view(row: JobRow) -> dict[str, Any]:
             {**output.model_dump(), "link": f"/jobs/{row.job_id}/{output.name}"} for output in row.outputs
         ],
         "links": links(row.job_id, row.kind),
+    }
+
+
+def letter_view(letter: Letter) -> dict[str, Any]:
+    """Return one dead letter; what its bytes do not tell is null."""
+    about, job = letter.about, letter.job
+    return {
+        "job_id": letter.job_id,
+        "kind": job.kind if job else None,
+        "operations": split(job.operations) if job else None,
+        "generation": job.generation if job else None,
+        "replays": job.generation - 1 if job else None,
+        "reason": about.reason,
+        "error_code": about.error_code,
+        "error_message": about.error_message,
+        "attempt": about.attempt,
+        "origin": about.origin,
+        "worker": about.worker or None,
+        "at": iso(about.at) if about.at else None,
+        "size": letter.size,
     }

@@ -1,4 +1,4 @@
-"""The broker seam on RabbitMQ, through pika's asyncio connection; the only module that imports pika.
+"""The broker seam on RabbitMQ, through pika's asyncio connection; only this and `pika_async` import pika.
 
 One connection a program. Publishes share a channel with confirms and do not wait for each other, so many
 can be under way at once; every subscription has a channel of its own.
@@ -20,16 +20,17 @@ from pika.spec import Basic
 from services.common.broker import Delivery, Depth, Handler, Outgoing, Settlement
 from services.common.confirms import Confirms
 from services.common.errors import BrokerUnavailable
+from services.common.pika_async import Channel, close_connection, declare_queue, open_connection
 from services.common.topology import Declarations, Queue
 
 log = logging.getLogger(__name__)
 
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0)
-REPLY_TIMEOUT_S = 15.0
 HEARTBEAT_S = 30
 BLOCKED_TIMEOUT_S = 60
 
-Prepare = Callable[["_Channel"], Awaitable[str]]
+Prepare = Callable[[Channel], Awaitable[str]]
+Lost = Callable[[AsyncioConnection, BaseException], None]
 
 
 class AmqpBroker:
@@ -50,7 +51,7 @@ class AmqpBroker:
         self._topology = topology
         self._confirm_timeout_s = confirm_timeout_s
         self._connection: AsyncioConnection | None = None
-        self._publisher: _Channel | None = None
+        self._publisher: Channel | None = None
         self._confirms = Confirms()
         self._subscriptions: list[_Subscription] = []
         self._up = asyncio.Event()
@@ -111,10 +112,10 @@ class AmqpBroker:
     async def consume(self, queue: Queue | str, handler: Handler, *, prefetch: int) -> _Subscription:
         """Call `handler` in a task of its own for each delivery, at most `prefetch` at once."""
 
-        async def prepare(channel: _Channel) -> str:
+        async def prepare(channel: Channel) -> str:
             if isinstance(queue, str):
                 return queue
-            await _declare_queue(channel, queue)
+            await declare_queue(channel, queue)
             return queue.name
 
         return await self._subscribe(prepare, handler, prefetch)
@@ -122,7 +123,7 @@ class AmqpBroker:
     async def listen(self, exchange: str, keys: tuple[str, ...], handler: Handler) -> _Subscription:
         """Consume a copy of what is published from now on, through a queue that goes with the connection."""
 
-        async def prepare(channel: _Channel) -> str:
+        async def prepare(channel: Channel) -> str:
             frame = await channel.call("queue_declare", queue="", exclusive=True, auto_delete=True)
             name = str(frame.method.queue)
             for key in keys:
@@ -130,6 +131,17 @@ class AmqpBroker:
             return name
 
         return await self._subscribe(prepare, handler, 0)
+
+    @contextlib.asynccontextmanager
+    async def reading(self, queue: str) -> AsyncIterator[_Reader]:
+        """Read a queue on demand; what was not settled goes back to it at the end of the block."""
+        if self._connection is None or not self.connected:
+            raise BrokerUnavailable("no connection to RabbitMQ")
+        channel = await Channel.open(self._connection)
+        try:
+            yield _Reader(channel, queue)
+        finally:
+            await channel.shut()
 
     async def depth(self, queue: str) -> Depth:
         """Return the fresh numbers of a queue; a passive declare answers in about 1.5 ms."""
@@ -153,7 +165,7 @@ class AmqpBroker:
         self._subscriptions.append(subscription)
         if self._connection is not None and self.connected:
             try:
-                await subscription.start(self._connection)
+                await subscription.start(self._connection, self._on_lost)
             except BrokerUnavailable:
                 if self.connected:
                     self._subscriptions.remove(subscription)
@@ -162,11 +174,11 @@ class AmqpBroker:
         return subscription
 
     @contextlib.asynccontextmanager
-    async def _channel(self) -> AsyncIterator[_Channel]:
+    async def _channel(self) -> AsyncIterator[Channel]:
         if self._connection is None or not self.connected:
             raise BrokerUnavailable("no connection to RabbitMQ")
         # A channel of its own: a passive declare of a missing queue closes the channel it was asked on.
-        channel = await _Channel.open(self._connection)
+        channel = await Channel.open(self._connection)
         try:
             yield channel
         finally:
@@ -177,10 +189,10 @@ class AmqpBroker:
         while True:
             try:
                 await self._connect()
-            except (AMQPError, OSError, BrokerUnavailable) as error:
+            except BrokerUnavailable as error:
                 pause = BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)]
                 failures += 1
-                log.warning("broker_unreachable", extra={"error": _reason(error), "retry_in_s": pause})
+                log.warning("broker_unreachable", extra={"error": str(error), "retry_in_s": pause})
                 await self._disconnect()
                 await asyncio.sleep(pause)
                 continue
@@ -192,31 +204,24 @@ class AmqpBroker:
 
     async def _connect(self) -> None:
         self._lost.clear()
-        opened: asyncio.Future[AsyncioConnection] = asyncio.get_running_loop().create_future()
-        self._connection = AsyncioConnection(
-            self._parameters,
-            on_open_callback=lambda connection: _resolve(opened, connection),
-            on_open_error_callback=lambda _, error: _refuse(opened, error),
-            on_close_callback=lambda _, error: self._on_lost(error),
-        )
-        async with asyncio.timeout(REPLY_TIMEOUT_S):
-            await opened
-        self.version = str(self._connection.server_properties.get("version", ""))
-        publisher = await _Channel.open(self._connection)
+        connection = self._connection = await open_connection(self._parameters)
+        connection.add_on_close_callback(self._on_lost)
+        self.version = str(connection.server_properties.get("version", ""))
+        publisher = await Channel.open(connection)
         for exchange in self._topology.exchanges:
             await publisher.call(
                 "exchange_declare", exchange=exchange.name, exchange_type=exchange.kind, durable=True
             )
         for queue in self._topology.queues:
-            await _declare_queue(publisher, queue)
+            await declare_queue(publisher, queue)
         await self._confirm(publisher)
         # Before the subscriptions: who gets a delivery may want to publish at once.
         self._publisher = publisher
         for subscription in self._subscriptions:
-            await subscription.start(self._connection)
+            await subscription.start(connection, self._on_lost)
         self._up.set()
 
-    async def _confirm(self, channel: _Channel) -> None:
+    async def _confirm(self, channel: Channel) -> None:
         def settle(frame: Any) -> None:  # noqa: ANN401  (pika frames have no types)
             accepted = isinstance(frame.method, Basic.Ack)
             note = self._confirms.confirmed if accepted else self._confirms.refused
@@ -225,10 +230,15 @@ class AmqpBroker:
         channel.raw.add_on_return_callback(
             lambda _, __, properties, ___: self._confirms.returned(properties.message_id)
         )
-        channel.raw.add_on_close_callback(lambda _, error: self._on_lost(error))
+        channel.raw.add_on_close_callback(lambda raw, error: self._on_lost(raw.connection, error))
         await channel.call("confirm_delivery", ack_nack_callback=settle)
 
-    def _on_lost(self, error: BaseException) -> None:
+    def _on_lost(self, connection: AsyncioConnection, error: BaseException) -> None:
+        # A connection given up earlier may end late; that is no matter of the present one.
+        if connection is self._connection:
+            self._drop(error)
+
+    def _drop(self, error: BaseException) -> None:
         self._up.clear()
         self._publisher = None
         self._confirms.lost(BrokerUnavailable(f"the connection to RabbitMQ broke: {error!r}"))
@@ -236,15 +246,9 @@ class AmqpBroker:
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
-        self._on_lost(ConnectionError("closed by this program"))
-        if connection is None or not connection.is_open:
-            return
-        closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        connection.add_on_close_callback(lambda *_: _resolve(closed, None))
-        connection.close()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(2):
-                await closed
+        self._drop(ConnectionError("closed by this program"))
+        if connection is not None:
+            await close_connection(connection)
 
 
 class _Subscription:
@@ -254,40 +258,54 @@ class _Subscription:
         self._prepare = prepare
         self._handler = handler
         self._prefetch = prefetch
-        self._channel: _Channel | None = None
+        self._channel: Channel | None = None
         self._tag = ""
-        self._cancelled = False
+        self._cancelled = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def start(self, connection: AsyncioConnection) -> None:
-        if self._cancelled:
+    async def start(self, connection: AsyncioConnection, lost: Lost) -> None:
+        """Begin to consume; `lost` is told when the server ends this consumer or its channel."""
+        if self._cancelled.is_set():
             return
-        channel = await _Channel.open(connection)
-        queue = await self._prepare(channel)
-        await channel.call("basic_qos", prefetch_count=self._prefetch)
+        channel = await Channel.open(connection)
+        try:
+            queue = await self._prepare(channel)
+            await channel.call("basic_qos", prefetch_count=self._prefetch)
+            # The queue went away under the consumer: a new connection declares it again.
+            gone = ConnectionError(f"the queue {queue} went away")
+            channel.raw.add_on_cancel_callback(lambda _: lost(connection, gone))
+            self._tag = await self._consume(channel, queue)
+        except BrokerUnavailable:
+            channel.close()
+            raise
+        # Without its channel a consumer is deaf, and nobody would notice.
+        channel.raw.add_on_close_callback(lambda _, error: lost(connection, error))
+        if not channel.raw.is_open:
+            raise BrokerUnavailable(f"RabbitMQ closed the channel of a consumer of {queue}")
+        self._channel = channel
+        if self._cancelled.is_set():
+            await self._stop(channel)
 
+    async def cancel(self) -> None:
+        """Stop new deliveries; those in hand can still be acknowledged."""
+        self._cancelled.set()
+        channel, self._channel = self._channel, None
+        if channel is not None and channel.raw.is_open:
+            await self._stop(channel)
+
+    async def _stop(self, channel: Channel) -> None:
+        with contextlib.suppress(BrokerUnavailable):
+            await channel.call("basic_cancel", consumer_tag=self._tag)
+
+    async def _consume(self, channel: Channel, queue: str) -> str:
         def deliver(_: object, method: Any, properties: Any, body: bytes) -> None:  # noqa: ANN401
             delivery = _delivery(channel, queue, method, properties, body)
             task = asyncio.create_task(self._handle(delivery))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-        def deleted(_: object) -> None:
-            # The queue went away under the consumer: a new connection declares it again.
-            if connection.is_open:
-                connection.close()
-
-        channel.raw.add_on_cancel_callback(deleted)
-        self._channel = channel
         frame = await channel.call("basic_consume", queue=queue, on_message_callback=deliver)
-        self._tag = str(frame.method.consumer_tag)
-
-    async def cancel(self) -> None:
-        """Stop new deliveries; those in hand can still be acknowledged."""
-        self._cancelled = True
-        if self._channel is not None and self._channel.raw.is_open:
-            with contextlib.suppress(BrokerUnavailable):
-                await self._channel.call("basic_cancel", consumer_tag=self._tag)
+        return str(frame.method.consumer_tag)
 
     async def _handle(self, delivery: Delivery) -> None:
         try:
@@ -297,58 +315,28 @@ class _Subscription:
             delivery.reject(requeue=True)
 
 
-class _Channel:
-    """A pika channel whose methods can be awaited."""
+class _Reader:
+    """Takes messages one by one on a channel of its own."""
 
-    def __init__(self, raw: Any) -> None:  # noqa: ANN401  (pika has no published types)
-        self.raw = raw
-        self._waiting: set[asyncio.Future[Any]] = set()
-        raw.add_on_close_callback(lambda _, error: self._fail(error))
+    def __init__(self, channel: Channel, queue: str) -> None:
+        self._channel = channel
+        self._queue = queue
 
-    @classmethod
-    async def open(cls, connection: AsyncioConnection) -> _Channel:
-        """Open a channel; raise `BrokerUnavailable` when the connection breaks meanwhile."""
-        opened: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        try:
-            connection.channel(on_open_callback=lambda raw: _resolve(opened, raw))
-            async with asyncio.timeout(REPLY_TIMEOUT_S):
-                return cls(await opened)
-        except (AMQPError, TimeoutError) as error:
-            raise BrokerUnavailable(f"RabbitMQ opened no channel: {error!r}") from error
-
-    async def call(self, method: str, **arguments: Any) -> Any:  # noqa: ANN401  (frames have no types)
-        """Call a method that answers through a callback, and wait for the answer."""
-        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting.add(reply)
-        try:
-            getattr(self.raw, method)(**arguments, callback=lambda frame: _resolve(reply, frame))
-            async with asyncio.timeout(REPLY_TIMEOUT_S):
-                return await reply
-        except (AMQPError, TimeoutError) as error:
-            raise BrokerUnavailable(f"RabbitMQ did not do {method}: {error!r}") from error
-        finally:
-            self._waiting.discard(reply)
-
-    def close(self) -> None:
-        """Close without waiting."""
-        if self.raw.is_open:
-            self.raw.close()
-
-    def _fail(self, error: BaseException) -> None:
-        for reply in self._waiting:
-            _refuse(reply, error)
+    async def next(self) -> Delivery | None:
+        """Return the next message, None when the queue is empty."""
+        found = await self._channel.get(self._queue)
+        return None if found is None else _delivery(self._channel, self._queue, *found)
 
 
-async def _declare_queue(channel: _Channel, queue: Queue) -> None:
-    await channel.call("queue_declare", queue=queue.name, durable=True, arguments=queue.arguments)
-    for binding in queue.bindings:
-        await channel.call("queue_bind", queue=queue.name, exchange=binding.exchange, routing_key=binding.key)
-
-
-def _delivery(channel: _Channel, queue: str, method: Any, properties: Any, body: bytes) -> Delivery:  # noqa: ANN401
+def _delivery(channel: Channel, queue: str, method: Any, properties: Any, body: bytes) -> Delivery:  # noqa: ANN401
     headers = properties.headers or {}
+    settled = False
 
     def settle(how: Settlement) -> None:
+        nonlocal settled
+        if settled:
+            return  # RabbitMQ closes a channel that settles twice
+        settled = True
         # After a lost connection the broker hands the message out again: nothing is left to settle.
         if not channel.raw.is_open:
             log.info("delivery_stale", extra={"queue": queue})
@@ -368,24 +356,7 @@ def _delivery(channel: _Channel, queue: str, method: Any, properties: Any, body:
         message_id=properties.message_id or "",
         priority=properties.priority or 0,
         redelivered=method.redelivered,
-        delivery_count=int(headers.get("x-delivery-count", 0)),
+        # The broker writes the header from the second delivery on; before that it is whatever was published.
+        delivery_count=int(headers.get("x-delivery-count", 0)) if method.redelivered else 0,
         settle=settle,
     )
-
-
-def _reason(error: BaseException) -> str:
-    """Return the innermost cause: pika wraps a refused connection in two layers of its own."""
-    inner = getattr(error, "exceptions", None) or getattr(error, "args", None)
-    if inner and isinstance(inner[-1], BaseException):
-        return _reason(inner[-1])
-    return repr(getattr(error, "exception", error))
-
-
-def _resolve(future: asyncio.Future[Any], value: object) -> None:
-    if not future.done():
-        future.set_result(value)
-
-
-def _refuse(future: asyncio.Future[Any], error: BaseException) -> None:
-    if not future.done():
-        future.set_exception(error)

@@ -7,6 +7,7 @@ holds both to this page.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, Self
 
@@ -31,7 +32,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """A message handed to a consumer, until it is acknowledged or rejected exactly once."""
+    """A message handed to a consumer, until it is acknowledged or rejected; the first of these counts."""
 
     queue: str
     body: bytes
@@ -67,6 +68,13 @@ class Depth:
 
     ready: int
     consumers: int
+
+
+class Reader(Protocol):
+    """Takes messages one by one, as long as its block runs."""
+
+    async def next(self) -> Delivery | None:
+        """Return the next message, None when the queue is empty. One that is not settled goes back."""
 
 
 class Subscription(Protocol):
@@ -112,6 +120,9 @@ class Broker(Protocol):
 
     async def listen(self, exchange: str, keys: tuple[str, ...], handler: Handler) -> Subscription:
         """Consume a copy of what is published from now on, through a queue that goes with the connection."""
+
+    def reading(self, queue: str) -> AbstractAsyncContextManager[Reader]:
+        """Read a queue on demand; what was not settled goes back to it at the end of the block."""
 
     async def depth(self, queue: str) -> Depth:
         """Return the fresh numbers of a queue."""

@@ -6,6 +6,7 @@ its own `x-death` headers say so. The body stays the job itself, so that a repla
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from typing import Any
 
 from services.common.broker import Broker, Delivery, Outgoing
 from services.common.errors import QueueLabError
+from services.common.messages import MAX_COUNT
 from services.common.topology import DEAD, DELIVERY_LIMIT
 
 PERMANENT = "permanent"
@@ -23,6 +25,8 @@ CRASHED = "delivery_limit"
 REASONS = (PERMANENT, ATTEMPTS_SPENT, BAD_MESSAGE, CRASHED)
 
 _MESSAGE_LENGTH = 500
+_WORD_LENGTH = 40
+_NAME_LENGTH = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,21 +93,21 @@ def read(delivery: Delivery, *, spent: int, now: float) -> DeadLetter:
     headers = delivery.headers
     if "reason" in headers:
         return DeadLetter(
-            reason=str(headers["reason"]),
-            error_code=str(headers.get("error_code", "")),
-            error_message=str(headers.get("error_message", "")),
-            attempt=_whole(headers.get("attempt"), spent + 1),
-            origin=str(headers.get("origin", "")),
-            worker=str(headers.get("worker", "")),
-            at=_number(headers.get("at"), now),
+            reason=str(headers["reason"])[:_WORD_LENGTH],
+            error_code=str(headers.get("error_code", ""))[:_WORD_LENGTH],
+            error_message=str(headers.get("error_message", ""))[:_MESSAGE_LENGTH],
+            attempt=_attempt(headers.get("attempt"), spent + 1),
+            origin=str(headers.get("origin", ""))[:_NAME_LENGTH],
+            worker=str(headers.get("worker", ""))[:_NAME_LENGTH],
+            at=_time(headers.get("at"), now),
         )
-    reason = str(headers.get("x-first-death-reason", "unknown"))
+    reason, origin = _last_death(headers)
     return DeadLetter(
         reason=reason,
         error_code=reason,
         error_message=_BROKER_WORDS.get(reason, f"RabbitMQ dead-lettered the message: {reason}"),
         attempt=spent + (DELIVERY_LIMIT + 1 if reason == CRASHED else 1),
-        origin=_origin(headers),
+        origin=origin,
         worker="",
         at=now,
     )
@@ -115,16 +119,29 @@ _BROKER_WORDS = {
 }
 
 
-def _origin(headers: Mapping[str, Any]) -> str:
-    return str(headers.get("x-first-death-queue", ""))
+def _last_death(headers: Mapping[str, Any]) -> tuple[str, str]:
+    """Return reason and queue of the latest death: a stay in a retry queue is an earlier one.
+
+    Older brokers tell it by the order of x-death only, newest first.
+    See https://www.rabbitmq.com/docs/dlx#effects
+    """
+    deaths = headers.get("x-death")
+    latest = deaths[0] if isinstance(deaths, list) and deaths else {}
+    reason = headers.get("x-last-death-reason") or latest.get("reason", "unknown")
+    queue = headers.get("x-last-death-queue") or latest.get("queue", "")
+    return str(reason), str(queue)
 
 
-def _whole(value: object, otherwise: int) -> int:
-    return value if isinstance(value, int) else otherwise
+# Headers are written by whoever publishes to lab.dead, so they are read with care.
 
 
-def _number(value: object, otherwise: float) -> float:
+def _attempt(value: object, otherwise: int) -> int:
+    return value if isinstance(value, int) and 1 <= value <= MAX_COUNT else otherwise
+
+
+def _time(value: object, otherwise: float) -> float:
     try:
-        return float(str(value))
+        at = float(str(value))
     except ValueError:
         return otherwise
+    return at if math.isfinite(at) else otherwise

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from services.common.broker import Broker
 from services.common.errors import BrokerUnavailable, TransientError
 
 CHECK_TIMEOUT_S = 3.0
+SETTLE_S = 2.0
 
 Check = Callable[[], Awaitable[str]]
 """Return a detail when all is well, raise a `TransientError` when not."""
@@ -39,6 +41,25 @@ def broker_check(broker: Broker) -> Check:
         if not broker.connected:
             raise BrokerUnavailable("no connection to RabbitMQ; trying again")
         return f"RabbitMQ {broker.version}"
+
+    return check
+
+
+def settled_check(broker: Broker) -> Check:
+    """Return the broker check of the program by which a new stack is judged: the queues must have settled.
+
+    A quorum queue younger than a second or two can lose a confirmed message when its broker is killed.
+    """
+    reached = broker_check(broker)
+    first: float | None = None
+
+    async def check() -> str:
+        nonlocal first
+        detail = await reached()
+        first = first or time.monotonic()
+        if time.monotonic() - first < SETTLE_S:
+            raise BrokerUnavailable(f"the queues may be new; they settle within {SETTLE_S:g} s")
+        return detail
 
     return check
 

@@ -29,6 +29,7 @@ EVENTS = (
     "job_completed",
     "job_retried",
     "job_dead_lettered",
+    "job_replayed",
     "message_refused",
     "faults_changed",
     "events_applied",

@@ -21,6 +21,9 @@ Status = Literal["pending", "queued", "processing", "retrying", "completed", "fa
 Stage = Literal["accepted", "published", "started", "fetched", "processed", "stored", "finished", "notified"]
 Clock = dict[Stage, float]
 
+MAX_COUNT = 1_000_000
+"""No job has more generations or attempts; an event counts on from there by what the broker counted."""
+
 JobEvent = Literal[
     "job.queued",
     "job.started",
@@ -53,7 +56,7 @@ STATUS_AFTER: dict[JobEvent, Status] = {
 class Message(BaseModel):
     """A record on the wire: JSON, UTF-8, one version number."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     version: Literal[1] = Field(default=1, description="version of this record's meaning")
 
@@ -77,8 +80,12 @@ class Job(Message):
 
     job_id: JobId = Field(description="chosen by the API; the result's object key is made from it")
     kind: Kind = Field(description="image: transform an object; text: hold a consumer for a while")
-    generation: int = Field(default=1, ge=1, description="1, and one more for each replay or manual retry")
-    attempt: int = Field(default=0, ge=0, description="attempts that the retry queues already account for")
+    generation: int = Field(
+        default=1, ge=1, le=MAX_COUNT, description="1, and one more for each replay or manual retry"
+    )
+    attempt: int = Field(
+        default=0, ge=0, le=MAX_COUNT, description="attempts that the retry queues already account for"
+    )
     operations: str = Field(
         default="", max_length=1000, description="canonical text, e.g. rotate,90;resize,800x600"
     )
@@ -95,7 +102,7 @@ class Job(Message):
 class Output(BaseModel):
     """One object that a job produced."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     name: str = Field(max_length=60, description="result, thumbnail or thumbnail-64")
     key: str = Field(max_length=200, description="object key")
@@ -111,20 +118,24 @@ class Event(Message):
     name: JobEvent = Field(description="the routing key")
     job_id: JobId
     kind: Kind
-    generation: int = Field(ge=1)
-    attempt: int = Field(ge=1, description="this attempt's number within the generation")
+    generation: int = Field(ge=1, le=MAX_COUNT)
+    attempt: int = Field(ge=1, le=2 * MAX_COUNT, description="this attempt's number within the generation")
     at: float = Field(description="when it happened, by the clock of the service that says so")
     operations: str = Field(default="", max_length=1000)
     filename: str = Field(default="", max_length=300)
     original_key: str = Field(default="", max_length=200)
     priority: int = Field(default=0, ge=0, le=9)
-    worker: str | None = Field(default=None, description="instance that did the work")
-    queue: str | None = Field(default=None, description="work queue that the job came through")
+    worker: str | None = Field(default=None, max_length=100, description="instance that did the work")
+    queue: str | None = Field(
+        default=None, max_length=100, description="work queue that the job came through"
+    )
     redelivered: bool = Field(default=False, description="the broker had handed this message out before")
     clock: Clock = Field(default_factory=dict, description="stage clock so far")
     outputs: tuple[Output, ...] = Field(default=(), description="completed only")
-    reason: str | None = Field(default=None, description="failed: why it was dead-lettered")
-    error_code: str | None = Field(default=None, description="failed, retrying: stable short word")
+    reason: str | None = Field(default=None, max_length=40, description="failed: why it was dead-lettered")
+    error_code: str | None = Field(
+        default=None, max_length=40, description="failed, retrying: stable short word"
+    )
     error_message: str | None = Field(
         default=None, max_length=500, description="failed, retrying: for people"
     )
@@ -157,7 +168,7 @@ class Event(Message):
 class Change(BaseModel):
     """One row of the job table after a change, as live clients see it."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     seq: int = Field(ge=1, description="position in the order of all changes; resume with seq > last seen")
     job_id: JobId

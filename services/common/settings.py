@@ -23,7 +23,9 @@ class _Settings(BaseSettings):
 class ProgramSettings(_Settings):
     """What every program has."""
 
-    instance: str = Field(default="", description="name in logs and on the monitor, e.g. worker-2")
+    instance: str = Field(
+        default="", max_length=100, description="name in logs and on the monitor, e.g. worker-2"
+    )
     host: str = Field(default="127.0.0.1", description="address that the program listens on")
     port: Port = Field(default=0, description="HTTP port; 0 picks a free one")
     log_level: str = Field(

@@ -7,8 +7,8 @@ import contextlib
 import hashlib
 import itertools
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, Self
 
 from services.common.broker import Delivery, Depth, Handler, Outgoing, Settlement
@@ -105,6 +105,16 @@ class MemoryBroker:
         queue = Queue(f"listener-{next(self._names)}", {}, bindings)
         return await self.consume(queue, handler, prefetch=0)
 
+    @contextlib.asynccontextmanager
+    async def reading(self, queue: str) -> AsyncIterator[_Reader]:
+        """Read a queue on demand; what was not settled goes back to it at the end of the block."""
+        reader = _Reader(self, self._find(queue))
+        try:
+            yield reader
+        finally:
+            reader.close()
+            self._pump(queue)
+
     async def depth(self, queue: str) -> Depth:
         """Return the numbers of a queue."""
         found = self._find(queue)
@@ -166,13 +176,9 @@ class MemoryBroker:
             return
         old = message.outgoing
         key = queue.arguments.get("x-dead-letter-routing-key", old.routing_key)
-        headers = {"x-first-death-reason": reason, "x-first-death-queue": queue.name, **message.headers}
-        self._route(
-            _Message(
-                Outgoing(exchange=exchange, routing_key=key, body=old.body, message_id=old.message_id),
-                headers,
-            )
-        )
+        deaths = [{"reason": reason, "queue": queue.name}, *message.headers.get("x-death", [])]
+        reborn = replace(old, exchange=exchange, routing_key=key, mandatory=False)
+        self._route(_Message(reborn, {**message.headers, "x-death": deaths}))
 
     def _pump(self, name: str) -> None:
         queue = self._queues[name]
@@ -187,31 +193,28 @@ class MemoryBroker:
 
     def _hand_out(self, name: str, consumer: _Consumer, message: _Message) -> None:
         consumer.in_hand += 1
+        settled = False
 
         def settle(how: Settlement) -> None:
+            nonlocal settled
+            if settled or name not in self._queues:
+                return
+            settled = True
             consumer.in_hand -= 1
-            if how in ("requeue", "nack"):
-                self._return(name, message)
-            elif how == "reject":
-                self._dead_letter(self._queues[name].declared, message, "rejected")
-            self._pump(name)
+            self.settle(name, message, how)
 
-        outgoing = message.outgoing
-        delivery = Delivery(
-            queue=name,
-            body=outgoing.body,
-            headers=message.headers,
-            exchange=outgoing.exchange,
-            routing_key=outgoing.routing_key,
-            message_id=outgoing.message_id,
-            priority=outgoing.priority,
-            redelivered=message.delivery_count > 0,
-            delivery_count=message.delivery_count,
-            settle=settle,
-        )
-        task = asyncio.get_running_loop().create_task(_handle(consumer.handler, delivery))
+        handling = _handle(consumer.handler, _delivery(name, message, settle))
+        task = asyncio.get_running_loop().create_task(handling)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def settle(self, name: str, message: _Message, how: Settlement) -> None:
+        """Bring a message that was handed out to its end, or back."""
+        if how in ("requeue", "nack"):
+            self._return(name, message)
+        elif how == "reject":
+            self._dead_letter(self._queues[name].declared, message, "rejected")
+        self._pump(name)
 
     def _return(self, name: str, message: _Message) -> None:
         queue = self._queues[name]
@@ -220,6 +223,49 @@ class MemoryBroker:
             self._dead_letter(queue.declared, message, "delivery_limit")
         else:
             queue.ready.appendleft(message)
+
+
+class _Reader:
+    def __init__(self, broker: MemoryBroker, queue: _Queue) -> None:
+        self._broker = broker
+        self._queue = queue
+        self._unsettled: list[_Message] = []
+
+    async def next(self) -> Delivery | None:
+        """Return the next message, None when the queue is empty."""
+        if not self._queue.ready:
+            return None
+        message = self._queue.ready.popleft()
+        self._unsettled.append(message)
+        name = self._queue.declared.name
+
+        def settle(how: Settlement) -> None:
+            self._unsettled.remove(message)
+            self._broker.settle(name, message, how)
+
+        return _delivery(name, message, settle)
+
+    def close(self) -> None:
+        """Give back what was not settled, in its order."""
+        for message in reversed(self._unsettled):
+            message.delivery_count += 1
+            self._queue.ready.appendleft(message)
+
+
+def _delivery(name: str, message: _Message, settle: Callable[[Settlement], None]) -> Delivery:
+    outgoing = message.outgoing
+    return Delivery(
+        queue=name,
+        body=outgoing.body,
+        headers=message.headers,
+        exchange=outgoing.exchange,
+        routing_key=outgoing.routing_key,
+        message_id=outgoing.message_id,
+        priority=outgoing.priority,
+        redelivered=message.delivery_count > 0,
+        delivery_count=message.delivery_count,
+        settle=settle,
+    )
 
 
 async def _handle(handler: Handler, delivery: Delivery) -> None:

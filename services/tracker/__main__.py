@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 
 from services.common.connect import open_broker
 from services.common.errors import DatabaseUnavailable
-from services.common.health import blocking_check, broker_check, health_routes
+from services.common.health import blocking_check, health_routes, settled_check
 from services.common.jobs import JobStore
 from services.common.program import read, run, serving
 from services.tracker.settings import TrackerSettings
@@ -36,7 +36,10 @@ async def track(settings: TrackerSettings, stop: asyncio.Event) -> None:
     """Track until `stop` is set; what is not yet committed stays with the broker."""
     store = JobStore(settings.database_url.get_secret_value())
     broker = open_broker(settings, settings.instance)
-    checks = {"broker": broker_check(broker), "database": blocking_check(store.ping, "the job table answers")}
+    checks = {
+        "broker": settled_check(broker),
+        "database": blocking_check(store.ping, "the job table answers"),
+    }
     async with broker, serving(Starlette(routes=health_routes(checks)), settings):
         tracker = Tracker(broker, store, instance=settings.instance, batch=settings.commit_batch)
 

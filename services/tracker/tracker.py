@@ -18,7 +18,7 @@ from services.common.envelopes import changes_envelope, event_envelope
 from services.common.errors import BadMessage, BrokerUnavailable, DatabaseUnavailable
 from services.common.jobs import JobStore
 from services.common.messages import Change, Changes, Event, Job
-from services.common.topology import TRACKER_DEAD, TRACKER_EVENTS
+from services.common.topology import NOTIFIER_EVENTS, TRACKER_DEAD, TRACKER_EVENTS
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +70,10 @@ class Tracker:
             delivery.ack()
             return
         letter = dead_letters.read(delivery, spent=job.attempt, now=time.time())
+        if letter.origin in (TRACKER_EVENTS, NOTIFIER_EVENTS):
+            # A bad event about a job looks much like the job, and says nothing about its fate.
+            delivery.ack()
+            return
         failed = Event.of(
             job,
             "job.failed",

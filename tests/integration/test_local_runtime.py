@@ -30,7 +30,6 @@ from labkit.runtime.private import make_private_dir
 from labkit.runtime.record import record_path
 from labkit.settings import base_environment
 from labkit.stack import Options, Port, Service
-from labkit.words import command
 
 PROGRAM = ("-m", "tests.contract.standin")
 DESK = Service("desk", "takes orders", command=PROGRAM, ports=(Port("http", 8000),))
@@ -47,6 +46,9 @@ make(Project("survival", Path(sys.argv[1]), int(sys.argv[2]))).up(
 )
 """
 
+# Makes the terminal at hand the one whose end ends the program.
+IN_A_TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
+
 
 def make(project: Project) -> LocalRuntime:
     """Make the runtime under test."""
@@ -56,7 +58,7 @@ def make(project: Project) -> LocalRuntime:
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
     """Give a project of its own; whatever a test does to it, `down` ends all its processes."""
-    made = Project("survival", tmp_path, free_offset([8000], random.sample(range(1000, 39_000), 200)))
+    made = Project("survival", tmp_path, free_offset([8000], random.sample(range(1000, 24_000), 200)))
     yield made
     make(made).down(delete_data=True)
     assert owned(made.state_dir) == []
@@ -81,9 +83,9 @@ def all_run(runtime: LocalRuntime) -> bool:
     ]
 
 
-def up_program(project: Project) -> list[str]:
+def up_program(project: Project, prelude: str = "") -> list[str]:
     """Give the command line of `up` as a program of its own."""
-    return [sys.executable, "-c", UP, str(project.root), str(project.port_offset)]
+    return [sys.executable, "-c", prelude + UP, str(project.root), str(project.port_offset)]
 
 
 def test_a_taken_port_is_explained(project: Project, runtime: LocalRuntime) -> None:
@@ -93,7 +95,7 @@ def test_a_taken_port_is_explained(project: Project, runtime: LocalRuntime) -> N
     assert f"Port {project.port(8000)}, needed by desk-1, is held by" in refused.value.message
     assert f"(pid {os.getpid()})" in refused.value.message
     assert owned(project.state_dir) == []
-    offset = re.search(r"up --port-offset (\d+)$", refused.value.next_step)
+    offset = re.search(r"labctl up --port-offset (\d+)$", refused.value.next_step)
     assert offset
     other = make(replace(project, port_offset=int(offset[1])))
     other.up()
@@ -121,7 +123,7 @@ def test_the_supervisor_may_die(project: Project, runtime: LocalRuntime) -> None
     runtime.up(Options(prefetch=7))
     end_supervisor(project)
     assert all_run(runtime)
-    with pytest.raises(SupervisorError, match=re.escape(command("up"))):
+    with pytest.raises(SupervisorError, match="labctl up"):
         runtime.kill("worker-1")
     events: list[Event] = []
     runtime.up(notify=events.append)
@@ -206,13 +208,18 @@ def test_up_may_be_cut_off(project: Project, runtime: LocalRuntime, number: int,
 
 def test_the_terminal_may_close(project: Project, runtime: LocalRuntime) -> None:
     """A stack outlives the terminal that started it."""
-    child, terminal = pty.fork()
-    if child == 0:  # pragma: no cover - runs in another process
-        os.chdir(REPOSITORY)
-        os.execv(sys.executable, up_program(project))  # noqa: S606 - our own program
-    assert any("ready worker-1" in line for line in lines_of(terminal))
-    os.close(terminal)
-    os.waitpid(child, 0)
+    terminal, inner = pty.openpty()
+    with subprocess.Popen(
+        up_program(project, prelude=IN_A_TERMINAL),
+        cwd=REPOSITORY,
+        stdin=inner,
+        stdout=inner,
+        stderr=inner,
+        start_new_session=True,
+    ):
+        os.close(inner)
+        assert "ready worker-1" in read_until(terminal, "ready worker-1")
+        os.close(terminal)
     assert all_run(runtime)
     before = runtime.instances()
     runtime.kill("desk-1")
@@ -220,13 +227,15 @@ def test_the_terminal_may_close(project: Project, runtime: LocalRuntime) -> None
     assert runtime.instances()[1:] == before[1:]
 
 
-def lines_of(terminal: int) -> Iterator[str]:
-    """Read what a program writes to its terminal."""
+def read_until(terminal: int, text: str) -> str:
+    """Read what a program writes to its terminal until `text` has come, or the program has ended."""
+    said = ""
     try:
-        while data := os.read(terminal, 4096):
-            yield from data.decode().splitlines()
+        while text not in said and (data := os.read(terminal, 4096)):
+            said += data.decode()
     except OSError:  # the program has ended
-        return
+        pass
+    return said
 
 
 def test_two_at_once(project: Project, runtime: LocalRuntime) -> None:
@@ -253,7 +262,7 @@ def test_a_program_that_cannot_start_is_quoted(project: Project) -> None:
     began = time.monotonic()
     with pytest.raises(StartFailed, match="cannot start: no configuration") as failed:
         runtime.up()
-    assert failed.value.next_step == f"Read more: {command('logs desk-1')}"
+    assert failed.value.next_step == "Read more: labctl logs desk-1"
     assert time.monotonic() - began < 30
     make(project).up()
     assert all_run(make(project))

@@ -14,14 +14,13 @@ from labkit.runtime.credentials import Credentials
 from labkit.runtime.local.ports import HOST
 from labkit.runtime.private import make_private_dir, write_private
 from labkit.stack import Service
-from labkit.words import command
 
 
 def server_script() -> Path:
     """Find the script that starts a node. Raises MissingProgram."""
     server = find_server()
     if server is None:
-        raise MissingProgram("RabbitMQ is not installed.", f"See how to install it: {command('doctor')}")
+        raise MissingProgram("RabbitMQ is not installed.", "See how to install it: labctl doctor")
     return server.path
 
 

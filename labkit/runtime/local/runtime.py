@@ -22,7 +22,6 @@ from labkit.runtime.local.view import in_order
 from labkit.runtime.local.wait import Report, Waiter
 from labkit.runtime.private import own_files
 from labkit.stack import KEEP, SERVICES, Options, Service, check_count, waves
-from labkit.words import command
 
 _LOCK_WAIT_S = 20.0
 _READY_S = 60.0
@@ -171,9 +170,7 @@ class LocalRuntime(LocalReader):
     def _supervised_state(self) -> LocalState:
         state = self._known_state()
         if not self._is_supervised(state):
-            raise SupervisorError(
-                "The supervisor of this stack has died.", f"Repair the stack: {command('up')}"
-            )
+            raise SupervisorError("The supervisor of this stack has died.", "Repair the stack: labctl up")
         return state
 
     def _builder(self, report: Report) -> Builder:

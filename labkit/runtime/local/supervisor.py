@@ -18,7 +18,6 @@ from labkit.project import REPOSITORY
 from labkit.runtime.local.hooks import DELAY
 from labkit.runtime.local.processes import SUPERVISOR, is_alive, marks, stack_of, started_at, wait_gone
 from labkit.runtime.local.state import Identity
-from labkit.words import command
 
 # The instance opens its log itself: no pipe leads through the supervisor, so its death breaks nothing.
 _LAUNCH = f'exec >>"$0" 2>&1 </dev/null; [ "${DELAY}" = 0 ] || sleep "${DELAY}"; exec "$@"'
@@ -26,7 +25,9 @@ _LAUNCH = f'exec >>"$0" 2>&1 </dev/null; [ "${DELAY}" = 0 ] || sleep "${DELAY}";
 # Detached from the terminal and from this process: nothing to reap, nothing that a closing window ends.
 _DETACH = '"$@" >>"$0" 2>&1 </dev/null & echo $!'
 
-_ANEW = f"Start the stack anew: {command('down')} and {command('up')}"
+_ANEW = "Start the stack anew: labctl down and labctl up"
+
+_ENDPOINT = "LAB_ENDPOINT"
 
 _ANSWER_S = 15.0
 _PATIENCE_S = 1.0
@@ -56,7 +57,7 @@ def launch(endpoint: str, state_dir: Path, log_dir: Path, environ: Mapping[str, 
     answer = subprocess.run(  # noqa: S603 - our own program
         ["/bin/sh", "-c", _DETACH, log, *argv],
         cwd=REPOSITORY,
-        env={**environ, **marks(state_dir, SUPERVISOR)},
+        env={**environ, **marks(state_dir, SUPERVISOR), _ENDPOINT: endpoint},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         start_new_session=True,
@@ -155,7 +156,9 @@ class Supervisor:
         """
         import zmq  # noqa: PLC0415 - absent on Windows, where this module must import
 
-        with zmq.Context() as context, context.socket(zmq.DEALER) as connection:
+        # The one context of the process: ending one of our own would wait for ever after a Ctrl-C in here.
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.instance()
+        with context.socket(zmq.DEALER) as connection:
             connection.linger = 0
             connection.connect(control(self._identity.endpoint))
             message = {"id": uuid.uuid4().hex, "command": order, "properties": properties}
@@ -166,6 +169,15 @@ class Supervisor:
             return answer
 
 
+def endpoint_of(process: psutil.Process) -> str:
+    """Ask a supervisor's process for its socket folder, for when the state file is lost; "" when unknown."""
+    try:
+        return process.environ().get(_ENDPOINT, "")
+    except (psutil.Error, OSError):
+        return ""
+
+
 def remove_endpoint(endpoint: str) -> None:
     """Remove the folder of the control socket."""
-    shutil.rmtree(endpoint, ignore_errors=True)
+    if endpoint:
+        shutil.rmtree(endpoint, ignore_errors=True)

@@ -7,7 +7,7 @@ from labkit.runtime.base import Progress
 from labkit.runtime.local.build import GRACE_S
 from labkit.runtime.local.processes import SUPERVISOR, Group, Owned, end, kill, owned
 from labkit.runtime.local.state import LocalState
-from labkit.runtime.local.supervisor import Supervisor, is_supervisor, remove_endpoint
+from labkit.runtime.local.supervisor import Supervisor, endpoint_of, is_supervisor, remove_endpoint
 from labkit.runtime.local.wait import Report
 from labkit.runtime.record import record_path
 from labkit.stack import Service, waves
@@ -26,6 +26,10 @@ class Teardown:
 
         at_once: broker and store are killed, for their data is to be deleted anyway.
         """
+        everything = owned(self._project.state_dir)
+        endpoints = {endpoint_of(process) for process in Group(everything, SUPERVISOR).processes}
+        if state is not None and state.supervisor is not None:
+            endpoints.add(state.supervisor.endpoint)
         supervisor = self._silence(state)
         everything = owned(self._project.state_dir)
         for names in self._steps({entry.instance for entry in everything} - {SUPERVISOR}):
@@ -34,8 +38,8 @@ class Teardown:
         if supervisor is not None:
             supervisor.quit()
         self._end_rest()
-        if state is not None and state.supervisor is not None:
-            remove_endpoint(state.supervisor.endpoint)
+        for endpoint in endpoints:
+            remove_endpoint(endpoint)
         record_path(self._project).unlink(missing_ok=True)
 
     def _silence(self, state: LocalState | None) -> Supervisor | None:

@@ -11,7 +11,6 @@ from labkit.runtime.local.ready import Probe
 from labkit.runtime.local.state import spawns
 from labkit.runtime.record import read_record
 from labkit.stack import Service
-from labkit.words import command
 
 _POLL_S = 0.1
 _DEATHS = 3
@@ -69,12 +68,12 @@ class Waiter:
         if deaths >= _DEATHS:
             raise StartFailed(
                 f"{name} ended {deaths} times while starting. Its last words: {self._last_words(name)}",
-                f"Read more: {command(f'logs {name}')}",
+                f"Read more: labctl logs {name}",
             )
         if overdue:
             raise NotReady(
                 f"{name} is not ready: {trouble}. Its last words: {self._last_words(name)}",
-                f"Read more: {command(f'logs {name}')}",
+                f"Read more: labctl logs {name}",
             )
 
     def _last_words(self, name: str) -> str:

@@ -13,7 +13,7 @@ LINKS = {
     "batch_produce": "/batch-produce",
     "jobs": "/jobs",
     "queues": "/queues",
-    "dead_letters": "/dlq/stats",
+    "dead_letters": "/dlq",
     "health": "/health",
     "live": "/live",
     "metrics": "/metrics",

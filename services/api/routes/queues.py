@@ -1,15 +1,13 @@
-"""GET /queues and /dlq/stats: what waits, and what was given up."""
+"""GET /queues: what waits, and who consumes."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from services.api.context import context
-from services.api.views import iso
 from services.common.topology import DEAD_LETTER, RETRY_DELAYS_S, WORK_QUEUES, retry_queue
 
 router = APIRouter()
@@ -30,18 +28,3 @@ async def queues(request: Request) -> Response:
         if name in ALWAYS or depth.ready
     ]
     return JSONResponse({"queues": found})
-
-
-@router.get("/dlq/stats")
-async def dlq_stats(request: Request) -> Response:
-    """Return how many dead letters there are, and why: the count is the queue's, the reasons the table's."""
-    parts = context(request)
-    depth, by_reason = await asyncio.gather(parts.broker.depth(DEAD_LETTER), parts.rows.failed_by_reason())
-    return JSONResponse(
-        {
-            "dlq": DEAD_LETTER,
-            "failed_messages": depth.ready,
-            "timestamp": iso(time.time()),
-            "by_reason": by_reason,
-        }
-    )

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from services.api.context import Context, context
 from services.api.errors import ApiError
-from services.api.reading import read_json
+from services.api.reading import json_body, read_json
 from services.api.settings import ApiSettings
 from services.api.views import iso
 from services.common.jobs import Filter
@@ -45,12 +45,7 @@ class TextBatch(BaseModel):
     messages: list[TextMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
 
 
-def _body(kind: type[BaseModel]) -> dict[str, Any]:
-    schema = kind.model_json_schema()
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
-
-@router.post("/produce", status_code=201, openapi_extra=_body(TextMessage))
+@router.post("/produce", status_code=201, openapi_extra=json_body(TextMessage))
 async def produce(request: Request) -> Response:
     """Send one text job; the answer comes when the broker has confirmed it."""
     parts = context(request)
@@ -62,7 +57,7 @@ async def produce(request: Request) -> Response:
     return JSONResponse(answer, 201, {"Location": f"/status/{job.job_id}"})
 
 
-@router.post("/batch-produce", status_code=201, openapi_extra=_body(TextBatch))
+@router.post("/batch-produce", status_code=201, openapi_extra=json_body(TextBatch))
 async def batch_produce(request: Request) -> Response:
     """Send many text jobs; the answer comes when the broker has confirmed all of them."""
     parts = context(request)
