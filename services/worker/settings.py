@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from services.common.settings import (
-    BrokerSettings,
-    LayoutSettings,
-    LimitSettings,
-    ProgramSettings,
-    StorageSettings,
-)
-from services.common.topology import consumed_by_default
+from services.common.settings import BrokerSettings, LimitSettings, ProgramSettings, StorageSettings
+from services.common.topology import consumed_by
 from services.worker.retries import AckPolicy, RetryPolicy
 
 
-class WorkerSettings(ProgramSettings, BrokerSettings, StorageSettings, LayoutSettings, LimitSettings):
+class WorkerSettings(ProgramSettings, BrokerSettings, StorageSettings, LimitSettings):
     """What a worker needs to know."""
 
     queues: str = Field(
-        default="", description="work queues to consume, separated by commas; empty: all of the layout"
+        default="", description="work queues to consume, separated by commas; empty: all, of both layouts"
     )
     prefetch: int = Field(
-        default=1, ge=0, le=10_000, description="unacknowledged messages the broker may hand out; 0: no limit"
+        default=1,
+        ge=0,
+        le=10_000,
+        description="unacknowledged messages that each queue may hand out to a worker; 0: no limit",
     )
     concurrency: int = Field(default=1, ge=1, le=64, description="jobs worked on at once in one worker")
     retry: RetryPolicy = Field(
@@ -37,4 +34,4 @@ class WorkerSettings(ProgramSettings, BrokerSettings, StorageSettings, LayoutSet
     def consumed(self) -> tuple[str, ...]:
         """The work queues to consume."""
         named = tuple(name.strip() for name in self.queues.split(",") if name.strip())
-        return named or consumed_by_default(self.layout)
+        return named or consumed_by()
