@@ -3,14 +3,25 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
-from typing import Literal
+from typing import Literal, get_args
 
-from labkit.errors import CountError, UnknownName
+from labkit.errors import BadValue, CountError, UnknownName
+from services.common.topology import IMAGE_POOLS, Layout, consumed_by
 
 # A typing error such as `scale 300` must not drown a laptop.
 MAX_INSTANCES = 50
 
 Readiness = Literal["health", "broker", "store"]
+
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+DEFAULT_LAYOUT: Layout = "single"
+
+CHOICES = ("LAB_LAYOUT", "LAB_PREFETCH", "LAB_CONCURRENCY")
+"""The variables for which `Options` has a field."""
+
+WORKER = "worker"
+WORKERS = (WORKER, *IMAGE_POOLS)
+"""Services that do jobs: `worker` in the layout single, the pools in the layout per-operation."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,9 @@ class Service:
     readiness: health = GET /health answers 200; broker = clients are accepted; store = S3 answers.
     needs: services that are started, and ready, before this one.
     outside: the setting that names a server run by somebody else; when set, the service is not started.
+    layout: the only layout in which it runs; empty means both.
+    reads: those of CHOICES that concern it; a change of the others leaves it alone.
+    env: variables of its own.
     """
 
     name: str
@@ -41,6 +55,29 @@ class Service:
     needs: tuple[str, ...] = ()
     scalable: bool = False
     outside: str = ""
+    layout: Layout | None = None
+    reads: tuple[str, ...] = CHOICES
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+def _worker(name: str, summary: str, layout: Layout, env: Mapping[str, str]) -> Service:
+    return Service(
+        name,
+        summary,
+        command=("-m", "services.worker"),
+        needs=("rabbitmq", "object-store"),
+        scalable=True,
+        layout=layout,
+        reads=("LAB_PREFETCH", "LAB_CONCURRENCY"),
+        env=env,
+    )
+
+
+def _pool(name: str) -> Service:
+    summary = (
+        "processes jobs of no other pool" if name == "other" else f"processes jobs that begin with {name}"
+    )
+    return _worker(name, summary, "per-operation", {"LAB_QUEUES": ",".join(consumed_by(name))})
 
 
 SERVICES = (
@@ -70,6 +107,7 @@ SERVICES = (
         command=("-m", "services.tracker"),
         ports=(Port("http", 8090),),
         needs=("rabbitmq", "object-store"),
+        reads=(),
     ),
     Service(
         "notifier",
@@ -77,14 +115,10 @@ SERVICES = (
         command=("-m", "services.notifier"),
         ports=(Port("http", 8091),),
         needs=("rabbitmq", "object-store"),
+        reads=(),
     ),
-    Service(
-        "worker",
-        "processes jobs",
-        command=("-m", "services.worker"),
-        needs=("rabbitmq", "object-store"),
-        scalable=True,
-    ),
+    _worker(WORKER, "processes jobs", "single", {}),
+    *map(_pool, IMAGE_POOLS),
     Service(
         "api",
         "accepts uploads and answers questions about jobs",
@@ -92,6 +126,7 @@ SERVICES = (
         ports=(Port("http", 8000),),
         needs=("rabbitmq", "object-store"),
         scalable=True,
+        reads=("LAB_LAYOUT",),
     ),
 )
 
@@ -112,23 +147,30 @@ class Options:
     only: tuple[str, ...] = ()
 
     def over(self, earlier: "Options") -> "Options":
-        """Lay these choices over earlier ones; `only` belongs to one command and is not inherited."""
+        """Lay these choices over earlier ones; `only` belongs to one command and is not inherited.
+
+        A variable of `settings` that has changed is a newer choice than an earlier `layout` and the like.
+        """
+        settings = {**earlier.settings, **self.settings}
+        changed = {name for name, value in settings.items() if value != earlier.settings.get(name)}
+        before = replace(
+            earlier,
+            layout=None if "LAB_LAYOUT" in changed else earlier.layout,
+            prefetch=None if "LAB_PREFETCH" in changed else earlier.prefetch,
+            concurrency=None if "LAB_CONCURRENCY" in changed else earlier.concurrency,
+        )
         return replace(
             self,
             counts={**earlier.counts, **self.counts},
-            layout=earlier.layout if self.layout is None else self.layout,
-            prefetch=earlier.prefetch if self.prefetch is None else self.prefetch,
-            concurrency=earlier.concurrency if self.concurrency is None else self.concurrency,
-            settings={**earlier.settings, **self.settings},
+            layout=before.layout if self.layout is None else self.layout,
+            prefetch=before.prefetch if self.prefetch is None else self.prefetch,
+            concurrency=before.concurrency if self.concurrency is None else self.concurrency,
+            settings=settings,
         )
 
     def environment(self) -> dict[str, str]:
         """Give the chosen variables of the programs; what was not chosen is left to the programs."""
-        chosen = {
-            "LAB_LAYOUT": self.layout,
-            "LAB_PREFETCH": self.prefetch,
-            "LAB_CONCURRENCY": self.concurrency,
-        }
+        chosen = dict(zip(CHOICES, (self.layout, self.prefetch, self.concurrency), strict=True))
         return {**self.settings, **{name: str(value) for name, value in chosen.items() if value is not None}}
 
 
@@ -154,19 +196,40 @@ def launches(table: Sequence[Service], options: Options, backing: Mapping[str, s
 
     backing: how programs reach broker, store and database (LAB_AMQP_URL, …), as the runtime provides them;
     the same variable in `options.settings` wins, and an outside server replaces the service.
-    Raises UnknownName and CountError.
+    A service of the other layout runs 0 times; its number in `options.counts` is for later.
+    Raises UnknownName, CountError and BadValue.
     """
+    layout = layout_in(options.environment())
     for name in options.only:
         find_service(table, name)
     for name, count in options.counts.items():
         check_count(table, name, count)
     env = {**backing, **options.environment()}
     return tuple(
-        Launch(service, options.counts.get(service.name, 1), env)
+        Launch(
+            service,
+            options.counts.get(service.name, 1) if service.layout in (None, layout) else 0,
+            _environment(service, env),
+        )
         for service in table
         if not (service.outside and service.outside in options.settings)
         and (not options.only or service.name in options.only)
     )
+
+
+def _environment(service: Service, env: Mapping[str, str]) -> dict[str, str]:
+    """Leave out what does not concern the service, so that a change of it does not restart the service."""
+    shared = {name: value for name, value in env.items() if name not in CHOICES or name in service.reads}
+    return {**shared, **service.env}
+
+
+def layout_in(environment: Mapping[str, str]) -> Layout:
+    """Read the layout that variables choose. Raises BadValue."""
+    text = environment.get("LAB_LAYOUT", DEFAULT_LAYOUT)
+    for layout in LAYOUTS:
+        if text == layout:
+            return layout
+    raise BadValue(f"There is no layout {text!r}.", f"Choose one: {', '.join(LAYOUTS)}.")
 
 
 def waves(table: Sequence[Service], names: set[str]) -> Iterator[list[str]]:
@@ -196,6 +259,17 @@ def check_count(table: Sequence[Service], name: str, count: int) -> None:
         raise CountError(f"{name} always runs once.", f"Services that scale are: {scalable}.")
     if not 0 <= count <= MAX_INSTANCES:
         raise CountError(f"{name} cannot run {count} times.", f"Use a number from 0 to {MAX_INSTANCES}.")
+
+
+def check_layout(table: Sequence[Service], name: str, layout: Layout) -> None:
+    """Refuse to scale a service that does not run in this layout. Raises UnknownName and CountError."""
+    service = find_service(table, name)
+    if service.layout not in (None, layout):
+        here = ", ".join(entry.name for entry in table if entry.scalable and entry.layout in (None, layout))
+        raise CountError(
+            f"{name} runs only in the layout {service.layout}, and this stack has the layout {layout}.",
+            f"Scale one of {here}, or change the layout first: labctl up --layout {service.layout}",
+        )
 
 
 def instance_name(service: str, number: int) -> str:

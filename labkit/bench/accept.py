@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from labkit.access import Access
 from labkit.bench.pairs import Comparison, Pair, alternate
 from labkit.client import ApiClient
 from labkit.errors import LabError
@@ -18,10 +19,12 @@ from labkit.load.workloads import mix_images
 from labkit.project import REPOSITORY
 from labkit.runtime.base import Runtime
 from labkit.statistics import percentile
+from services.common.topology import WORK_QUEUES
 
 UPLOADS = 200
 AT_ONCE = 8
 BACKLOG = 500
+READY_S = 10.0
 WORKER = "worker"
 
 
@@ -48,18 +51,18 @@ def run(runtime: Runtime, *, pairs: int, told: Callable[[Pair], None]) -> Compar
     return Comparison("accept", "uploads/s", "API", "endpoint that only stores", found)
 
 
-def backlog(runtime: Runtime, empty: Callable[[], None], *, pairs: int) -> list[Backlogged]:
-    """Measure the answer with 0 and with 500 jobs queued; `empty` takes all jobs away."""
+def backlog(runtime: Runtime, access: Access, *, pairs: int) -> list[Backlogged]:
+    """Measure the answer with 0 and with 500 jobs queued; the work queues are emptied before and after."""
     image = mix_images()["A.jpg"]
     url = runtime.address("api")
     found = []
     with _paused(runtime):
         for _ in range(pairs):
-            empty()
+            asyncio.run(_empty(access))
             short = asyncio.run(_answers(url, image))
             asyncio.run(_fill(url))
             found.append(Backlogged(_p95_ms(short), _p95_ms(asyncio.run(_answers(url, image)))))
-        empty()
+        asyncio.run(_empty(access))
     return found
 
 
@@ -92,6 +95,13 @@ async def _fill(url: str) -> None:
     async with ApiClient(url) as client:
         messages = [{"payload": number} for number in range(BACKLOG)]
         await client.send("POST", "/batch-produce", json={"messages": messages})
+
+
+async def _empty(access: Access) -> None:
+    async with access.broker() as broker:
+        await broker.ready(READY_S)
+        for queue in WORK_QUEUES:
+            await broker.purge(queue)
 
 
 def _p95_ms(seconds: list[float]) -> float:

@@ -116,7 +116,7 @@ async def notify(url: str) -> None:
 
 
 async def drive(url: str, jobs: int) -> None:
-    """Be publisher and tracker: send all jobs, a window unconfirmed at a time, and count three events each."""
+    """Be publisher and tracker: send all jobs, a window unconfirmed at a time; count three events each."""
     incoming, outgoing = await open_channel(url), await open_channel(url)
     confirmed = Confirmed(outgoing)
     await confirmed.begin()

@@ -1,4 +1,4 @@
-"""Thousands of jobs in a row: does a service grow, does a job get dearer?"""
+"""Thousands of jobs in a row, to see whether a service grows and whether a job gets dearer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An endpoint that takes a request's body and puts it into the store, as it is: what accepting costs at least.
+"""An endpoint that puts a request's body into the store as it is: what accepting costs at least.
 
 `python -m labkit.bench.store_only` with the LAB_ variables of a stack; prints its address.
 """

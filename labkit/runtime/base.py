@@ -93,7 +93,7 @@ class Runtime(Protocol):
         """Make the stack run as chosen and wait until it is ready; what already fits is left alone.
 
         Held instances start, paused ones resume, changed ones are replaced.
-        Raises PortTaken, MissingProgram, StartFailed, NotReady, CountError, Busy.
+        Raises PortTaken, MissingProgram, StartFailed, NotReady, CountError, BadValue, Busy.
         """
 
     def down(self, *, delete_data: bool = False, notify: Notify = ignore) -> None:

@@ -14,10 +14,12 @@ from labkit.stack import (
     Options,
     Service,
     check_count,
+    check_layout,
     find_service,
     instance_name,
     instance_number,
     launches,
+    layout_in,
     waves,
 )
 
@@ -137,6 +139,7 @@ class FakeRuntime:
         """See `Runtime.scale`."""
         check_count(self._table, service, count)
         self._require_up()
+        check_layout(self._table, service, layout_in(self._options.environment()))
         self.up(Options(counts={service: count}, only=(service,)), notify)
 
     def kill(self, name: str, *, respawn: bool = True) -> Instance:

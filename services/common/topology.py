@@ -84,13 +84,23 @@ def queue_for(kind: Kind, operations: str, layout: Layout) -> str:
     return f"image.{first}" if first in IMAGE_POOLS else "image.other"
 
 
-def consumed_by_default(layout: Layout) -> tuple[str, ...]:
-    """Return the queues that a worker without a pool of its own consumes."""
-    images = ("image.jobs",) if layout == "single" else tuple(f"image.{pool}" for pool in IMAGE_POOLS)
-    return (*images, "text.jobs")
-
-
 WORK_QUEUES = ("image.jobs", *(f"image.{pool}" for pool in IMAGE_POOLS), "text.jobs")
+
+
+def filled_in(layout: Layout) -> tuple[str, ...]:
+    """Return the work queues to which `queue_for` sends jobs in this layout."""
+    return ("image.jobs", "text.jobs") if layout == "single" else WORK_QUEUES[1:]
+
+
+def consumed_by(pool: str = "") -> tuple[str, ...]:
+    """Return the work queues of a pool; of a worker without a pool: all of them.
+
+    In either layout each queue of the other one has a consumer, for jobs wait there when the layout
+    changes, and retry queues hand jobs back to the queue that they came from.
+    """
+    if not pool:
+        return WORK_QUEUES
+    return ("image.other", "text.jobs", "image.jobs") if pool == "other" else (f"image.{pool}",)
 
 
 def retry_queue(queue: str, delay_s: int) -> str:

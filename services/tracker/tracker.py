@@ -23,6 +23,7 @@ from services.common.topology import NOTIFIER_EVENTS, TRACKER_DEAD, TRACKER_EVEN
 log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
+LINGER_S = 0.05
 DEAD_PREFETCH = 50
 
 
@@ -49,7 +50,7 @@ class Tracker:
 
     async def take_event(self, delivery: Delivery) -> None:
         """Put an event in line for the next commit."""
-        metrics.messages_consumed.labels(delivery.queue).inc()
+        metrics.consumed(delivery.queue).inc()
         try:
             event = Event.decode(delivery.body)
         except BadMessage as error:
@@ -62,7 +63,7 @@ class Tracker:
 
     async def take_dead_letter(self, delivery: Delivery) -> None:
         """Publish `job.failed` for a dead letter; one that is no job stays in the dead-letter queue only."""
-        metrics.messages_consumed.labels(delivery.queue).inc()
+        metrics.consumed(delivery.queue).inc()
         try:
             job = Job.decode(delivery.body)
         except BadMessage as error:
@@ -97,6 +98,9 @@ class Tracker:
         """Commit what is in line, batch after batch."""
         while True:
             batch = [await self._pending.get()]
+            if self._pending.qsize() < self._batch - 1:
+                # Few events: let more come, since a commit costs several times as much as a row.
+                await asyncio.sleep(LINGER_S)
             while len(batch) < self._batch and not self._pending.empty():
                 batch.append(self._pending.get_nowait())
             changes = await self._commit([pending.event for pending in batch])

@@ -90,7 +90,7 @@ class Consumer:
             if self.stopping:
                 # Prefetched but not begun: left unacknowledged, so that closing the connection gives it back.
                 return
-            metrics.messages_consumed.labels(delivery.queue).inc()
+            metrics.consumed(delivery.queue).inc()
             if self._policy.ack == "early":
                 delivery = _acknowledged(delivery)
             with metrics.message_processing.labels(delivery.queue).time():

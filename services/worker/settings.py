@@ -6,14 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from services.common.settings import (
-    BrokerSettings,
-    LayoutSettings,
-    LimitSettings,
-    ProgramSettings,
-    StorageSettings,
-)
-from services.common.topology import WORK_QUEUES, consumed_by_default
+from services.common.settings import BrokerSettings, LimitSettings, ProgramSettings, StorageSettings
+from services.common.topology import WORK_QUEUES, consumed_by
 from services.worker.retries import AckPolicy, RetryPolicy
 
 
@@ -28,14 +22,17 @@ def _known(queues: str) -> str:
     return queues
 
 
-class WorkerSettings(ProgramSettings, BrokerSettings, StorageSettings, LayoutSettings, LimitSettings):
+class WorkerSettings(ProgramSettings, BrokerSettings, StorageSettings, LimitSettings):
     """What a worker needs to know."""
 
     queues: Annotated[str, AfterValidator(_known)] = Field(
-        default="", description="work queues to consume, separated by commas; empty: all of the layout"
+        default="", description="work queues to consume, separated by commas; empty: all, of both layouts"
     )
     prefetch: int = Field(
-        default=1, ge=0, le=10_000, description="unacknowledged messages the broker may hand out; 0: no limit"
+        default=1,
+        ge=0,
+        le=10_000,
+        description="unacknowledged messages that each queue may hand out to a worker; 0: no limit",
     )
     concurrency: int = Field(default=1, ge=1, le=64, description="jobs worked on at once in one worker")
     retry: RetryPolicy = Field(
@@ -49,4 +46,4 @@ class WorkerSettings(ProgramSettings, BrokerSettings, StorageSettings, LayoutSet
     @property
     def consumed(self) -> tuple[str, ...]:
         """The work queues to consume."""
-        return _names(self.queues) or consumed_by_default(self.layout)
+        return _names(self.queues) or consumed_by()

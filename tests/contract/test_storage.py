@@ -29,9 +29,9 @@ def store(request: pytest.FixtureRequest) -> Iterator[ObjectStore]:
 
 
 @pytest.fixture
-def stopped() -> Iterator[ObjectStore]:
+def stopped() -> ObjectStore:
     """Give a store whose server refuses connections."""
-    yield S3Store("http://127.0.0.1:9", "lab", "lab-secret", "lab")
+    return S3Store("http://127.0.0.1:9", "lab", "lab-secret", "lab")
 
 
 def _put(store: ObjectStore, key: str, data: bytes, content_type: str = "image/png") -> None:

@@ -21,7 +21,7 @@ from labkit.runtime.local.teardown import Teardown
 from labkit.runtime.local.view import in_order
 from labkit.runtime.local.wait import Report, Waiter
 from labkit.runtime.private import own_files
-from labkit.stack import KEEP, SERVICES, Options, Service, check_count, waves
+from labkit.stack import KEEP, SERVICES, Options, Service, check_count, check_layout, layout_in, waves
 
 _LOCK_WAIT_S = 20.0
 _READY_S = 60.0
@@ -73,6 +73,7 @@ class LocalRuntime(LocalReader):
         report = Report(notify)
         with self._changing():
             state = self._supervised_state()
+            check_layout(self._table, service, layout_in(state.options.environment()))
             chosen = replace(state.options, counts={**state.options.counts, service: count})
             wanted = [new for new in self._placer().placements(chosen) if new.service.name == service]
             builder = self._builder(report)

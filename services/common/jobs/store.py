@@ -10,6 +10,7 @@ or late without harm. Times are seconds since the epoch.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,8 +21,19 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.common.errors import DatabaseUnavailable
-from services.common.jobs.table import Filter, JobRow, NewJob, change, metadata, newborn, row, table, values
-from services.common.messages import RANK, Change, Clock, Event, Status
+from services.common.jobs.table import (
+    Filter,
+    JobRow,
+    NewJob,
+    metadata,
+    newborn,
+    notice,
+    row,
+    table,
+    values,
+    without_passed,
+)
+from services.common.messages import RANK, STATUS_AFTER, Change, Clock, Event, Status
 
 BUSY_TIMEOUT_S = 10
 
@@ -31,7 +43,18 @@ _MARK_QUEUED = (
     .values(status="queued", rank=RANK["queued"], attempt=1, clock=sa.bindparam("now"))
 )
 
-_NOTICE = sa.update(table).where(table.c.notified_at.is_(None)).returning(table.c.status)
+_NOTICE = (
+    sa.update(table)
+    .where(table.c.job_id == sa.bindparam("of"), table.c.generation == sa.bindparam("in_generation"))
+    .where(table.c.notified_at.is_(None))
+    .values(notified_at=sa.bindparam("now"), seq=sa.bindparam("place"))
+)
+_LAST_SEQ = sa.select(sa.func.max(table.c.seq))
+_MOVED = (
+    sa.select(*(table.c[name] for name in Change.model_fields))
+    .where(table.c.seq > sa.bindparam("last"))
+    .order_by(table.c.seq)
+)
 _ONE_WRITER = sa.select(sa.func.pg_advisory_xact_lock(0x1AB))
 
 _KEPT = ("thumbnail_path", "thumbnail_size", "processing_started_at", "notified_at", "worker", "queue")
@@ -83,20 +106,23 @@ class JobStore:
                 connection.execute(_MARK_QUEUED, marks)
 
     def apply(self, events: Sequence[Event]) -> list[Change]:
-        """Apply events in one transaction; return the rows that moved, with their new seq.
+        """Apply events in one transaction; return the rows that moved, each once, in the order of their seq.
 
-        Events that are older than their row, or that repeat it, change nothing.
+        Events that are older than their row, or that repeat it, change nothing. Of a row that moves several
+        times in one call, the last move is what is returned.
         """
-        changes: list[Change] = []
+        moves = without_passed(event for event in events if event.name in STATUS_AFTER)
+        notices = [event for event in events if event.name not in STATUS_AFTER]
         with self._transaction() as connection:
             _exclude_others(connection)  # or two writers would take the same seq
-            last = connection.execute(sa.select(sa.func.max(table.c.seq))).scalar() or 0
-            for event in events:
-                seq = last + 1 + len(changes)
-                status = self._apply_one(connection, event, seq)
-                if status is not None:
-                    changes.append(change(event, status, seq))
-        return changes
+            last = connection.execute(_LAST_SEQ).scalar() or 0
+            following = itertools.count(last + 1)
+            if moves:
+                connection.execute(self._upsert, [values(event, next(following)) for event in moves])
+            if notices:
+                connection.execute(_NOTICE, [notice(event, next(following)) for event in notices])
+            moved = connection.execute(_MOVED, {"last": last})
+            return [Change.model_validate(found) for found in moved.mappings()]
 
     def get(self, job_id: str) -> JobRow | None:
         """Return a job, or None."""
@@ -162,15 +188,6 @@ class JobStore:
         with self._transaction() as connection:
             return {str(value): count for value, count in connection.execute(statement)}
 
-    def _apply_one(self, connection: sa.Connection, event: Event, seq: int) -> Status | None:
-        """Return the status after the event, None when it changed nothing."""
-        if event.name == "job.notified":
-            notice = _NOTICE.where(table.c.job_id == event.job_id, table.c.generation == event.generation)
-            found = connection.execute(notice.values(notified_at=event.at, seq=seq))
-        else:
-            found = connection.execute(self._upsert, values(event, seq))
-        return cast("Status | None", found.scalar())
-
     def _upsert_statement(self) -> sa.Executable:
         new = self._insert.excluded
         same_generation = table.c.generation == new.generation
@@ -188,7 +205,7 @@ class JobStore:
             index_elements=["job_id"],
             set_={**{name: new[name] for name in _TAKEN}, **kept},
             where=(newer | unannounced) & ~(ended & same_generation),
-        ).returning(table.c.status)
+        )
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
