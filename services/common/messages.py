@@ -116,15 +116,15 @@ class Event(Message):
     """Something that happened to a job; published to `lab.events` with its name as the routing key."""
 
     name: JobEvent = Field(description="the routing key")
-    job_id: JobId
-    kind: Kind
-    generation: int = Field(ge=1, le=MAX_COUNT)
+    job_id: JobId = Field(description="the job that it happened to")
+    kind: Kind = Field(description="as in the job")
+    generation: int = Field(ge=1, le=MAX_COUNT, description="as in the job")
     attempt: int = Field(ge=1, le=2 * MAX_COUNT, description="this attempt's number within the generation")
     at: float = Field(description="when it happened, by the clock of the service that says so")
-    operations: str = Field(default="", max_length=1000)
-    filename: str = Field(default="", max_length=300)
-    original_key: str = Field(default="", max_length=200)
-    priority: int = Field(default=0, ge=0, le=9)
+    operations: str = Field(default="", max_length=1000, description="as in the job")
+    filename: str = Field(default="", max_length=300, description="as in the job")
+    original_key: str = Field(default="", max_length=200, description="as in the job")
+    priority: int = Field(default=0, ge=0, le=9, description="as in the job")
     worker: str | None = Field(default=None, max_length=100, description="instance that did the work")
     queue: str | None = Field(
         default=None, max_length=100, description="work queue that the job came through"
@@ -171,32 +171,36 @@ class Change(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     seq: int = Field(ge=1, description="position in the order of all changes; resume with seq > last seen")
-    job_id: JobId
-    status: Status
-    generation: int
-    attempt: int
-    error_code: str | None = None
+    job_id: JobId = Field(description="the job that changed")
+    status: Status = Field(description="its status now")
+    generation: int = Field(description="its generation now")
+    attempt: int = Field(description="its attempt now")
+    error_code: str | None = Field(default=None, description="failed, retrying: stable short word")
 
 
 class Changes(Message):
     """The rows that one commit of the tracker changed; routing key `job.changed`."""
 
-    rows: tuple[Change, ...]
+    rows: tuple[Change, ...] = Field(description="each row once, in the order of seq")
 
 
 class Heartbeat(Message):
     """What a worker is doing, once a second; routing key `worker.heartbeat`."""
 
-    instance: str = Field(description="name that labctl shows, e.g. worker-2")
-    host: str
-    pid: int
+    instance: str = Field(description="name in logs and on the monitor, e.g. worker-2")
+    host: str = Field(description="name of the machine or container")
+    pid: int = Field(description="process id there")
     url: str = Field(description="base address of its /health and /metrics")
-    at: float
-    started_at: float
+    at: float = Field(description="when this was written")
+    started_at: float = Field(description="when the worker started")
     queues: tuple[str, ...] = Field(description="work queues it consumes")
-    prefetch: int = Field(description="0 means unlimited")
-    concurrency: int
-    state: Literal["idle", "busy", "stopping"]
+    prefetch: int = Field(
+        description="unacknowledged messages that each queue hands out to it; 0 means unlimited"
+    )
+    concurrency: int = Field(description="jobs that it works on at once")
+    state: Literal["idle", "busy", "stopping"] = Field(
+        description="whether a job is in hand; stopping: it takes no more"
+    )
     job_ids: tuple[str, ...] = Field(default=(), description="jobs in hand")
     done: int = Field(description="jobs completed since it started")
     failed: int = Field(description="jobs dead-lettered since it started")

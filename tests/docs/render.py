@@ -1,6 +1,7 @@
 """Pages that are made from the code: `python -m tests.docs.render` writes them, tests compare them.
 
-They are `docs/commands.md` (from the command line's own help) and `.env.example` (from the settings).
+They are `docs/commands.md` (from the command line's own help), `docs/messages.md` (from the records that
+cross the broker) and `.env.example` (from the settings).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from services.api.settings import ApiSettings
 from services.notifier.settings import NotifierSettings
 from services.tracker.settings import TrackerSettings
 from services.worker.settings import WorkerSettings
+from tests.docs.records import messages_page
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS: Mapping[str, type[BaseSettings]] = {
@@ -103,7 +105,7 @@ def _text(value: object) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
-PAGES = {"docs/commands.md": commands_page, ".env.example": env_example}
+PAGES = {"docs/commands.md": commands_page, "docs/messages.md": messages_page, ".env.example": env_example}
 
 if __name__ == "__main__":
     for page, render in PAGES.items():

@@ -12,6 +12,7 @@ import typer.main
 from labkit.cli.app import app
 from labkit.stack import SERVICES
 from services.common.logs import EVENTS
+from tests.docs.records import RECORDS
 from tests.docs.render import PAGES, ROOT
 
 WRITTEN = sorted(
@@ -58,3 +59,14 @@ def test_log_events_are_past_tense_words() -> None:
     """An event's name ends in a word of what has happened."""
     assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", name) for name in EVENTS)
     assert len(EVENTS) == len(set(EVENTS))
+
+
+def test_every_field_of_every_record_is_described() -> None:
+    """Nobody has to read the code to know what a field of a message means."""
+    silent = [
+        f"{kind.__name__}.{name}"
+        for kind, _ in RECORDS
+        for name, field in kind.model_fields.items()
+        if not field.description
+    ]
+    assert silent == []
