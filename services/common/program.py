@@ -54,8 +54,10 @@ def read(kind: type[SettingsT], program: str) -> SettingsT:
         settings = kind()
     except ValidationError as error:
         for wrong in error.errors(include_url=False, include_input=False):
-            name = "LAB_" + "_".join(str(part) for part in wrong["loc"]).upper().removeprefix("LAB_")
-            sys.stderr.write(f"{name}: {wrong['msg']}; `.env.example` shows what it may be.\n")
+            field = "_".join(str(part) for part in wrong["loc"]).upper()
+            name = field if field == "LOG_LEVEL" else f"LAB_{field}"
+            what = wrong["msg"].removeprefix("Value error, ")
+            sys.stderr.write(f"{name}: {what}; `.env.example` shows what it may be.\n")
         raise SystemExit(2) from None
     unique = f"{program}-{socket.gethostname()}-{os.getpid()}"
     return settings.model_copy(update={"instance": settings.instance or unique})

@@ -6,14 +6,34 @@ name where it has one, a default that works on one machine, and a help text; `.e
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.common.topology import Layout
 
+
+def _like(pattern: str, example: str) -> AfterValidator:
+    def check(url: SecretStr | str) -> SecretStr | str:
+        text = url.get_secret_value() if isinstance(url, SecretStr) else url
+        if not re.match(pattern, text):
+            raise ValueError(f"must look like {example}")
+        return url
+
+    return AfterValidator(check)
+
+
 Port = Annotated[int, Field(ge=0, le=65535)]
+Level = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(lambda value: str(value).upper())
+]
+AmqpUrl = Annotated[SecretStr, _like(r"amqps?://[^/]*[^/@:]", "amqp://user:password@host:5672/")]
+HttpUrl = Annotated[str, _like(r"https?://[^/]", "http://host:9000")]
+DatabaseUrl = Annotated[
+    SecretStr, _like(r"(sqlite|postgresql)(\+\w+)?://", "sqlite:////path/lab.db or postgresql+psycopg://…")
+]
 
 
 class _Settings(BaseSettings):
@@ -28,7 +48,7 @@ class ProgramSettings(_Settings):
     )
     host: str = Field(default="127.0.0.1", description="address that the program listens on")
     port: Port = Field(default=0, description="HTTP port; 0 picks a free one")
-    log_level: str = Field(
+    log_level: Level = Field(
         default="INFO",
         validation_alias=AliasChoices("LOG_LEVEL", "log_level"),
         description="DEBUG, INFO, WARNING or ERROR",
@@ -38,7 +58,7 @@ class ProgramSettings(_Settings):
 class BrokerSettings(_Settings):
     """Where RabbitMQ is."""
 
-    amqp_url: SecretStr = Field(
+    amqp_url: AmqpUrl = Field(
         default=SecretStr("amqp://guest:guest@127.0.0.1:5672/"), description="AMQP URL of the broker"
     )
     confirm_timeout_s: float = Field(
@@ -49,7 +69,7 @@ class BrokerSettings(_Settings):
 class StorageSettings(_Settings):
     """Where the object store is."""
 
-    s3_endpoint: str = Field(default="http://127.0.0.1:9000", description="URL of the S3 server")
+    s3_endpoint: HttpUrl = Field(default="http://127.0.0.1:9000", description="URL of the S3 server")
     s3_access_key: str = Field(default="lab", description="S3 access key")
     s3_secret_key: SecretStr = Field(default=SecretStr("lab-secret"), description="S3 secret key")
     s3_bucket: str = Field(default="lab", description="bucket of originals, results and thumbnails")
@@ -58,7 +78,7 @@ class StorageSettings(_Settings):
 class DatabaseSettings(_Settings):
     """Where the job table is."""
 
-    database_url: SecretStr = Field(
+    database_url: DatabaseUrl = Field(
         default=SecretStr("sqlite:///lab.db"), description="SQLAlchemy URL: SQLite or PostgreSQL"
     )
 

@@ -97,15 +97,22 @@ class Notifier:
             error_code=event.error_code,
         )
         if notification.id not in self._sent:
-            for channel in self._channels:
-                await channel.send(notification)
-            self._remember(notification.id)
-            metrics.notifications.labels(notification.outcome).inc()
+            await self._send(notification)
         now = time.time()
         notified = event.model_copy(
             update={"name": "job.notified", "at": now, "clock": {**event.clock, "notified": now}}
         )
         await self._broker.publish(event_envelope(notified))
+
+    async def _send(self, notification: Notification) -> None:
+        self._remember(notification.id)  # first: a duplicate may come while this one is on its way
+        try:
+            for channel in self._channels:
+                await channel.send(notification)
+        except BaseException:
+            self._sent.pop(notification.id, None)
+            raise
+        metrics.notifications.labels(notification.outcome).inc()
 
     def _remember(self, notification_id: str) -> None:
         self._sent[notification_id] = None

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from services.common.settings import BrokerSettings, LimitSettings, ProgramSettings, StorageSettings
-from services.common.topology import consumed_by
+from services.common.topology import WORK_QUEUES, consumed_by
 from services.worker.retries import AckPolicy, RetryPolicy
+
+
+def _names(queues: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in queues.split(",") if name.strip())
+
+
+def _known(queues: str) -> str:
+    for name in _names(queues):
+        if name not in WORK_QUEUES:
+            raise ValueError(f"there is no work queue {name}; known are {', '.join(WORK_QUEUES)}")
+    return queues
 
 
 class WorkerSettings(ProgramSettings, BrokerSettings, StorageSettings, LimitSettings):
     """What a worker needs to know."""
 
-    queues: str = Field(
+    queues: Annotated[str, AfterValidator(_known)] = Field(
         default="", description="work queues to consume, separated by commas; empty: all, of both layouts"
     )
     prefetch: int = Field(
@@ -33,5 +46,4 @@ class WorkerSettings(ProgramSettings, BrokerSettings, StorageSettings, LimitSett
     @property
     def consumed(self) -> tuple[str, ...]:
         """The work queues to consume."""
-        named = tuple(name.strip() for name in self.queues.split(",") if name.strip())
-        return named or consumed_by()
+        return _names(self.queues) or consumed_by()
