@@ -52,12 +52,14 @@ class LocalRuntime(LocalReader):
             wanted = self._placer().placements(chosen)
             state = replace(state, options=replace(chosen, only=()))
             builder = self._builder(report)
-            state, missing = builder.reconcile(state, wanted, options.only or None)
+            state, missing = builder.reconcile(state, wanted)
             for wave in waves(self._table, {new.service.name for new in wanted}):
                 self._start(builder, state, [new for new in missing if new.service.name in wave])
                 names = [new.name for new in wanted if new.service.name in wave]
                 self._thaw(names)
                 self._wait(names, _READY_S, report)
+            # Last, so that queues keep their consumers while the new ones start.
+            builder.retire(state, wanted, options.only or None)
 
     def down(self, *, delete_data: bool = False, notify: Notify = ignore) -> None:
         """See `Runtime.down`."""
@@ -77,7 +79,8 @@ class LocalRuntime(LocalReader):
             chosen = replace(state.options, counts={**state.options.counts, service: count})
             wanted = [new for new in self._placer().placements(chosen) if new.service.name == service]
             builder = self._builder(report)
-            state, missing = builder.reconcile(replace(state, options=chosen), wanted, {service})
+            state = builder.retire(replace(state, options=chosen), wanted, {service})
+            state, missing = builder.reconcile(state, wanted)
             self._start(builder, state, missing)
         self._wait([new.name for new in wanted], _READY_S, report)
 
