@@ -115,6 +115,14 @@ def test_up_replaces_what_has_changed(stack: Runtime) -> None:
     assert stack.environment()["LAB_PREFETCH"] == "4"
 
 
+def test_up_replaces_before_it_adds(stack: Runtime) -> None:
+    """Whom somebody may be waiting for is back before newcomers start."""
+    events: list[Event] = []
+    stack.up(Options(counts={"worker": 3}, prefetch=4), events.append)
+    told = [(event.progress, event.instance) for event in events]
+    assert told.index((Progress.READY, "worker-2")) < told.index((Progress.STARTING, "worker-3"))
+
+
 def test_up_mends_the_stack(stack: Runtime) -> None:
     """`up` starts what was held down and resumes what was paused."""
     stack.kill("worker-1", respawn=False)

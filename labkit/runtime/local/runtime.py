@@ -52,12 +52,16 @@ class LocalRuntime(LocalReader):
             wanted = self._placer().placements(chosen)
             state = replace(state, options=replace(chosen, only=()))
             builder = self._builder(report)
+            before = set(state.instances)
             state, missing = builder.reconcile(state, wanted)
             for wave in waves(self._table, {new.service.name for new in wanted}):
-                self._start(builder, state, [new for new in missing if new.service.name in wave])
-                names = [new.name for new in wanted if new.service.name in wave]
-                self._thaw(names)
-                self._wait(names, _READY_S, report)
+                due = [new for new in wanted if new.service.name in wave]
+                # Newcomers would slow down the start of the replaced ones, which somebody waits for.
+                for group in _split(due, before):
+                    self._start(builder, state, [new for new in group if new in missing])
+                    names = [new.name for new in group]
+                    self._thaw(names)
+                    self._wait(names, _READY_S, report)
             # Last, so that queues keep their consumers while the new ones start.
             builder.retire(state, wanted, options.only or None)
 
@@ -201,3 +205,8 @@ class LocalRuntime(LocalReader):
             (name, services[state.instances[name].service]) for name in names if name in state.instances
         ]
         Waiter(self.project, Probe(self._credentials()), report).wait(targets, within_s)
+
+
+def _split(due: Sequence[Placement], before: Collection[str]) -> tuple[list[Placement], list[Placement]]:
+    """Part those that ran before from newcomers."""
+    return [new for new in due if new.name in before], [new for new in due if new.name not in before]
