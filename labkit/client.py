@@ -66,12 +66,11 @@ class ApiClient:
         """Ask for JSON."""
         return await self.send("GET", path, params=query)
 
-    async def download(self, path: str) -> tuple[bytes, str]:
-        """Return a body and its media type; raise `ApiUnreachable` when the answer is not 200."""
+    async def download(self, path: str) -> tuple[int, bytes]:
+        """Return the status and the body, whatever it is."""
         try:
             async with self._open.get(self.base_url + path) as response:
-                response.raise_for_status()
-                return await response.read(), response.content_type
+                return response.status, await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ApiUnreachable.of(self.base_url, error) from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from labkit.client import ApiClient
 
 AT_ONCE = 4
+FOUND, NOT_FINISHED = 200, 409
+BEHIND_S = 20.0
+POLL_S = 0.2
 
 
 async def verify(client: ApiClient, records: Sequence[Record]) -> None:
@@ -25,17 +29,27 @@ async def verify(client: ApiClient, records: Sequence[Record]) -> None:
 
     async def one(record: Record, expected: Expected) -> None:
         async with slots:
-            try:
-                data, _ = await client.download(f"/jobs/{record.job_id}/result")
-            except ApiUnreachable:
-                record.verified = False
-                return
-            record.verified = await asyncio.to_thread(matches, data, expected)
+            data = await _fetch(client, f"/jobs/{record.job_id}/result")
+            record.verified = data is not None and await asyncio.to_thread(matches, data, expected)
 
     async with asyncio.TaskGroup() as group:
         for record in records:
             if record.outcome == "completed" and record.planned.expected:
                 group.create_task(one(record, record.planned.expected))
+
+
+async def _fetch(client: ApiClient, path: str) -> bytes | None:
+    """Return the bytes, waiting while the job table is behind the events; None when there are none."""
+    deadline = time.monotonic() + BEHIND_S
+    while True:
+        try:
+            status, data = await client.download(path)
+        except ApiUnreachable:
+            return None
+        if status == NOT_FINISHED and time.monotonic() < deadline:
+            await asyncio.sleep(POLL_S)
+            continue
+        return data if status == FOUND else None
 
 
 def matches(data: bytes, expected: Expected) -> bool:

@@ -26,7 +26,7 @@ class Confirms:
     def __init__(self) -> None:
         self._last_tag = 0
         self._waiting: dict[int, _Publish] = {}
-        self._returned: set[str] = set()
+        self._returned: list[str] = []
 
     def add(self, message_id: str) -> asyncio.Future[None]:
         """Note a publish just sent; the future ends with its confirm."""
@@ -37,13 +37,13 @@ class Confirms:
 
     def returned(self, message_id: str) -> None:
         """Note that a mandatory message reached no queue."""
-        self._returned.add(message_id)
+        self._returned.append(message_id)
 
     def confirmed(self, tag: int, *, multiple: bool) -> None:
         """Settle a publish, or all up to it."""
         for publish in self._take(tag, multiple=multiple):
             if publish.message_id in self._returned:
-                self._returned.discard(publish.message_id)
+                self._returned.remove(publish.message_id)
                 _fail(publish, Unroutable())
             elif not publish.outcome.done():
                 publish.outcome.set_result(None)

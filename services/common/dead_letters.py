@@ -125,11 +125,14 @@ def _last_death(headers: Mapping[str, Any]) -> tuple[str, str]:
     Older brokers tell it by the order of x-death only, newest first.
     See https://www.rabbitmq.com/docs/dlx#effects
     """
-    deaths = headers.get("x-death")
-    latest = deaths[0] if isinstance(deaths, list) and deaths else {}
-    reason = headers.get("x-last-death-reason") or latest.get("reason", "unknown")
-    queue = headers.get("x-last-death-queue") or latest.get("queue", "")
-    return str(reason), str(queue)
+    match headers.get("x-death"):
+        case [{"reason": reason, "queue": queue}, *_]:
+            pass
+        case _:
+            reason, queue = "unknown", ""
+    reason = headers.get("x-last-death-reason", reason)
+    queue = headers.get("x-last-death-queue", queue)
+    return str(reason)[:_WORD_LENGTH], str(queue)[:_NAME_LENGTH]
 
 
 # Headers are written by whoever publishes to lab.dead, so they are read with care.

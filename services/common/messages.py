@@ -185,7 +185,7 @@ class Changes(Message):
 
 
 class Heartbeat(Message):
-    """What a worker is doing, once a second and when it changes; routing key `worker.heartbeat`."""
+    """What a worker is doing, once a second; routing key `worker.heartbeat`."""
 
     instance: str = Field(description="name that labctl shows, e.g. worker-2")
     host: str

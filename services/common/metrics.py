@@ -5,6 +5,8 @@ Every program imports this module and counts what applies to it; `/metrics` show
 
 from __future__ import annotations
 
+import functools
+
 from prometheus_client import Counter, Gauge, Histogram
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -30,3 +32,9 @@ stage_seconds = Histogram(
 worker_busy_seconds = Counter("worker_busy_seconds_total", "Time with at least one job in hand.")
 worker_jobs_in_hand = Gauge("worker_jobs_in_hand", "Jobs delivered and not acknowledged.")
 notifications = Counter("notifications_total", "Notifications sent.", ["outcome"])
+
+
+@functools.cache
+def consumed(queue: str) -> Counter:
+    """Return the counter of one queue; looking it up costs more than counting."""
+    return messages_consumed.labels(queue)

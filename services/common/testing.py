@@ -17,37 +17,55 @@ from services.common.storage import CHUNK_BYTES, StoredObject
 from services.common.topology import Binding, Declarations, Queue
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Message:
     outgoing: Outgoing
     headers: dict[str, Any]
     delivery_count: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
+class _Loan:
+    """A message that was handed out and is not settled."""
+
+    message: _Message
+
+
+@dataclass(slots=True, eq=False)
 class _Consumer:
     handler: Handler
     prefetch: int
-    in_hand: int = 0
+    loans: list[_Loan]
     active: bool = True
 
     def free(self) -> bool:
-        return self.active and (self.prefetch == 0 or self.in_hand < self.prefetch)
+        return self.active and (self.prefetch == 0 or len(self.loans) < self.prefetch)
 
     async def cancel(self) -> None:
         """Stop new deliveries; those in hand can still be acknowledged."""
         self.active = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Queue:
     declared: Queue
     ready: deque[_Message] = field(default_factory=deque)
     consumers: list[_Consumer] = field(default_factory=list)
+    loans: list[list[_Loan]] = field(default_factory=list)
+    """What each consumer and reader has in hand."""
+
+    def lend(self) -> list[_Loan]:
+        """Return a new hand to lend messages to."""
+        self.loans.append([])
+        return self.loans[-1]
 
 
 class MemoryBroker:
-    """A broker in this process: routing, prefetch, time to live, delivery limit and dead letters."""
+    """A broker in this process: routing, prefetch, time to live, delivery limit and dead letters.
+
+    Set `connected` to False to have the connection break: what is in hand goes back to its queue, and nothing
+    is delivered until it is True again.
+    """
 
     version = "memory"
 
@@ -57,9 +75,24 @@ class MemoryBroker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: set[asyncio.TimerHandle] = set()
         self._names = itertools.count(1)
-        self.connected = True
+        self._connected = True
         for queue in topology.queues:
             self.declare(queue)
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection."""
+        return self._connected
+
+    @connected.setter
+    def connected(self, connected: bool) -> None:
+        self._connected = connected
+        for name, queue in self._queues.items():
+            if connected:
+                self._pump(name)
+            else:
+                for loans in queue.loans:
+                    self.take_back(name, loans)
 
     async def __aenter__(self) -> Self:
         """Begin."""
@@ -94,8 +127,9 @@ class MemoryBroker:
         if isinstance(queue, Queue):
             self.declare(queue)
         name = queue if isinstance(queue, str) else queue.name
-        consumer = _Consumer(handler, prefetch)
-        self._find(name).consumers.append(consumer)
+        found = self._find(name)
+        consumer = _Consumer(handler, prefetch, found.lend())
+        found.consumers.append(consumer)
         self._pump(name)
         return consumer
 
@@ -108,11 +142,13 @@ class MemoryBroker:
     @contextlib.asynccontextmanager
     async def reading(self, queue: str) -> AsyncIterator[_Reader]:
         """Read a queue on demand; what was not settled goes back to it at the end of the block."""
-        reader = _Reader(self, self._find(queue))
+        found = self._find(queue)
+        reader = _Reader(self, found)
         try:
             yield reader
         finally:
-            reader.close()
+            self.take_back(queue, reader.loans)
+            found.loans.remove(reader.loans)
             self._pump(queue)
 
     async def depth(self, queue: str) -> Depth:
@@ -129,7 +165,9 @@ class MemoryBroker:
 
     async def delete(self, queue: str) -> None:
         """Remove a queue."""
-        self._queues.pop(queue, None)
+        if found := self._queues.pop(queue, None):
+            for loans in found.loans:
+                loans.clear()
 
     def _find(self, name: str) -> _Queue:
         if not self.connected:
@@ -181,8 +219,8 @@ class MemoryBroker:
         self._route(_Message(reborn, {**message.headers, "x-death": deaths}))
 
     def _pump(self, name: str) -> None:
-        queue = self._queues[name]
-        while queue.ready:
+        queue = self._queues.get(name)
+        while queue and queue.ready and self._connected:
             consumer = next((found for found in queue.consumers if found.free()), None)
             if consumer is None:
                 return
@@ -192,29 +230,33 @@ class MemoryBroker:
             self._hand_out(name, consumer, queue.ready.popleft())
 
     def _hand_out(self, name: str, consumer: _Consumer, message: _Message) -> None:
-        consumer.in_hand += 1
-        settled = False
-
-        def settle(how: Settlement) -> None:
-            nonlocal settled
-            if settled or name not in self._queues:
-                return
-            settled = True
-            consumer.in_hand -= 1
-            self.settle(name, message, how)
-
-        handling = _handle(consumer.handler, _delivery(name, message, settle))
+        handling = _handle(consumer.handler, self.lend(name, consumer.loans, message))
         task = asyncio.get_running_loop().create_task(handling)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def settle(self, name: str, message: _Message, how: Settlement) -> None:
-        """Bring a message that was handed out to its end, or back."""
-        if how in ("requeue", "nack"):
-            self._return(name, message)
-        elif how == "reject":
-            self._dead_letter(self._queues[name].declared, message, "rejected")
-        self._pump(name)
+    def lend(self, name: str, loans: list[_Loan], message: _Message) -> Delivery:
+        """Hand out a message, until it is settled or taken back."""
+        loan = _Loan(message)
+        loans.append(loan)
+
+        def settle(how: Settlement) -> None:
+            if loan not in loans:
+                return  # settled before, or gone with its connection
+            loans.remove(loan)
+            if how in ("requeue", "nack"):
+                self._return(name, message)
+            elif how == "reject":
+                self._dead_letter(self._queues[name].declared, message, "rejected")
+            self._pump(name)
+
+        return _delivery(name, message, settle)
+
+    def take_back(self, name: str, loans: list[_Loan]) -> None:
+        """Return what a consumer or reader has in hand, in its order."""
+        for loan in reversed(loans):
+            self._return(name, loan.message)
+        loans.clear()
 
     def _return(self, name: str, message: _Message) -> None:
         queue = self._queues[name]
@@ -229,27 +271,13 @@ class _Reader:
     def __init__(self, broker: MemoryBroker, queue: _Queue) -> None:
         self._broker = broker
         self._queue = queue
-        self._unsettled: list[_Message] = []
+        self.loans = queue.lend()
 
     async def next(self) -> Delivery | None:
         """Return the next message, None when the queue is empty."""
         if not self._queue.ready:
             return None
-        message = self._queue.ready.popleft()
-        self._unsettled.append(message)
-        name = self._queue.declared.name
-
-        def settle(how: Settlement) -> None:
-            self._unsettled.remove(message)
-            self._broker.settle(name, message, how)
-
-        return _delivery(name, message, settle)
-
-    def close(self) -> None:
-        """Give back what was not settled, in its order."""
-        for message in reversed(self._unsettled):
-            message.delivery_count += 1
-            self._queue.ready.appendleft(message)
+        return self._broker.lend(self._queue.declared.name, self.loans, self._queue.ready.popleft())
 
 
 def _delivery(name: str, message: _Message, settle: Callable[[Settlement], None]) -> Delivery:

@@ -73,7 +73,7 @@ class Notifier:
 
     async def handle(self, delivery: Delivery) -> None:
         """Notify, tell the tracker, acknowledge."""
-        metrics.messages_consumed.labels(delivery.queue).inc()
+        metrics.consumed(delivery.queue).inc()
         try:
             event = Event.decode(delivery.body)
             await self._notify(event)

@@ -50,7 +50,7 @@ class Tracker:
 
     async def take_event(self, delivery: Delivery) -> None:
         """Put an event in line for the next commit."""
-        metrics.messages_consumed.labels(delivery.queue).inc()
+        metrics.consumed(delivery.queue).inc()
         try:
             event = Event.decode(delivery.body)
         except BadMessage as error:
@@ -63,7 +63,7 @@ class Tracker:
 
     async def take_dead_letter(self, delivery: Delivery) -> None:
         """Publish `job.failed` for a dead letter; one that is no job stays in the dead-letter queue only."""
-        metrics.messages_consumed.labels(delivery.queue).inc()
+        metrics.consumed(delivery.queue).inc()
         try:
             job = Job.decode(delivery.body)
         except BadMessage as error:

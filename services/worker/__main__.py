@@ -42,11 +42,15 @@ async def work(settings: WorkerSettings, stop: asyncio.Event) -> None:
         consumer = Consumer(broker, workshop, policy)
         heart = asyncio.create_task(Heart(broker, consumer, settings, url).beat_forever())
         beginning = asyncio.create_task(begin(faults, consumer, settings))
-        await stop.wait()
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({beginning, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if beginning.done():
+            beginning.result()  # a worker that cannot begin ends, and says why
+            await stopping
+        beginning.cancel()
         await consumer.stop()
         workshop.close()
-        for task in (heart, beginning):
-            task.cancel()
+        heart.cancel()
         await asyncio.gather(heart, beginning, return_exceptions=True)
 
 

@@ -66,7 +66,7 @@ class Consumer:
         self._policy = policy
         self._slots = asyncio.Semaphore(policy.concurrency)
         self._subscriptions: list[Subscription] = []
-        self._stopping = False
+        self.stopping = False
         self.tally = Tally()
 
     async def start(self, queues: tuple[str, ...]) -> None:
@@ -78,7 +78,7 @@ class Consumer:
 
     async def stop(self) -> None:
         """Take no new jobs, finish and acknowledge those in hand."""
-        self._stopping = True
+        self.stopping = True
         for subscription in self._subscriptions:
             await subscription.cancel()
         for _ in range(self._policy.concurrency):
@@ -87,10 +87,10 @@ class Consumer:
     async def handle(self, delivery: Delivery) -> None:
         """Bring one delivery to its end."""
         async with self._slots:
-            if self._stopping:
+            if self.stopping:
                 # Prefetched but not begun: left unacknowledged, so that closing the connection gives it back.
                 return
-            metrics.messages_consumed.labels(delivery.queue).inc()
+            metrics.consumed(delivery.queue).inc()
             if self._policy.ack == "early":
                 delivery = _acknowledged(delivery)
             with metrics.message_processing.labels(delivery.queue).time():
@@ -100,6 +100,7 @@ class Consumer:
         try:
             job = Job.decode(delivery.body)
         except BadMessage as error:
+            metrics.processing_errors.labels(error.code).inc()
             await self._give_up(delivery, error, dead_letters.BAD_MESSAGE, 1)
             return
         number = job.attempt + delivery.delivery_count + 1
@@ -120,6 +121,8 @@ class Consumer:
         started = self._event(attempt, "job.started", redelivered=delivery.redelivered)
         # Its confirm is awaited with the last one: order on one channel is kept without the wait in between.
         announced = asyncio.create_task(self._broker.publish(event_envelope(started)))
+        # After a bug in the work nobody awaits it.
+        announced.add_done_callback(lambda task: task.cancelled() or task.exception())
         try:
             done = await self._workshop.do(job)
         except QueueLabError as error:

@@ -34,6 +34,7 @@ class FaultSwitch:
         self._store = store
         self._chance = chance or random.Random()
         self.current = Faults()
+        self._reading = asyncio.Lock()
 
     async def follow(self) -> None:
         """Read the faults, then again at each announcement. A store that is away is asked again."""
@@ -60,6 +61,11 @@ class FaultSwitch:
         await self._read()
 
     async def _read(self) -> None:
+        # One after the other: what was read last must be what was written last.
+        async with self._reading:
+            await self._read_until_answered()
+
+    async def _read_until_answered(self) -> None:
         while True:
             try:
                 self.current = await asyncio.to_thread(control.read_faults, self._store)

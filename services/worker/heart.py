@@ -7,6 +7,7 @@ import contextlib
 import os
 import socket
 import time
+from typing import Literal
 
 from services.common import metrics
 from services.common.broker import Broker
@@ -52,9 +53,14 @@ class Heart:
             queues=settings.consumed,
             prefetch=settings.prefetch,
             concurrency=settings.concurrency,
-            state="busy" if tally.in_hand else "idle",
+            state=self._state(),
             job_ids=tuple(tally.in_hand),
             done=tally.done,
             failed=tally.failed,
             retried=tally.retried,
         )
+
+    def _state(self) -> Literal["idle", "busy", "stopping"]:
+        if self._consumer.stopping:
+            return "stopping"
+        return "busy" if self._consumer.tally.in_hand else "idle"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 from labkit.access import Access, access
 from labkit.client import Answer, ApiClient
@@ -14,6 +16,7 @@ from labkit.ledger import Ledger, balance
 from labkit.load.session import Outcome, Progress, Session
 from labkit.load.workloads import Expected, Workload, same
 from labkit.runtime.local.runtime import LocalRuntime
+from services.common.messages import Status
 from test_images import generate_sample
 
 STEP_S = 0.02
@@ -30,6 +33,11 @@ class Live:
         """Wait until the run is so far."""
         eventually(lambda: reached(self.latest), within_s)
 
+    def hold(self, seconds: float) -> None:
+        """Let things be as they are for so long: an outage has a length."""
+        end = time.monotonic() + seconds
+        eventually(lambda: time.monotonic() >= end, seconds + 5)
+
 
 @dataclass(frozen=True, slots=True)
 class Stack:
@@ -42,7 +50,9 @@ class Stack:
         """The ways into the stack."""
         return access(self.runtime.environment())
 
-    def run(self, workload: Workload, act: Callable[[Live], None] = lambda _: None) -> Ledger:
+    def run(
+        self, workload: Workload, act: Callable[[Live], None] = lambda _: None, stall_s: float = 40
+    ) -> Ledger:
         """Send a workload at once, let `act` do its worst meanwhile, and return the ledger."""
         return balance(self.send(workload, act).records)
 
@@ -58,7 +68,7 @@ class Stack:
         def watch(progress: Progress) -> None:
             live.latest = progress
 
-        session = Session(self.runtime.address("api"), self.access.broker, watch, stall_s=40)
+        session = Session(self.runtime.address("api"), self.access.broker, watch, stall_s)
         with ThreadPoolExecutor(1) as pool:
             running = pool.submit(lambda: asyncio.run(session.run(workload, offsets_s)))
             act(live)
@@ -83,9 +93,36 @@ class Stack:
 
         assert asyncio.run(send()).status == 201
 
+    def counts(self) -> dict[Status, int]:
+        """Return how many jobs have each status."""
+        with contextlib.closing(self.access.jobs()) as table:
+            return table.count_by_status()
+
+    def broker_version(self) -> tuple[int, int]:
+        """Return the broker's version: (3, 10) or (4, 3)."""
+
+        async def ask() -> str:
+            async with self.access.broker() as broker:
+                await broker.ready(10)
+                return broker.version
+
+        major, minor, *_ = asyncio.run(ask()).split(".")
+        return int(major), int(minor)
+
+    def consumed(self) -> float:
+        """Return how many messages the first worker has taken from the text queue since it started."""
+        url = self.runtime.address("worker-1")
+        found = asyncio.run(_metrics(url))["messages_consumed_total"]
+        return float(sum(sample["value"] for sample in found if sample["labels"]["queue"] == "text.jobs"))
+
     def status(self, job_id: str) -> dict[str, object]:
         """Return a job's status."""
         return self.ask(f"/status/{job_id}").body
+
+
+async def _metrics(url: str) -> dict[str, list[dict[str, Any]]]:
+    async with ApiClient(url) as client:
+        return (await client.send("GET", "/metrics", headers={"Accept": "application/json"})).body
 
 
 def images(jobs: int, pause_s: float = 0.1) -> Workload:

@@ -363,6 +363,46 @@ async def test_cancel_stops_new_deliveries(seam: Seam) -> None:
         assert (inbox.bodies, rest.bodies) == ([b"1"], [b"2"])
 
 
+async def test_a_queue_can_be_read_on_demand(seam: Seam) -> None:
+    """A reader takes what it settles; the rest is back in its order when the reader leaves."""
+    async with seam.open() as broker:
+        queue = seam.topology.name(DEAD)
+        for number in range(3):
+            await broker.publish(seam.message(key="", body=b"%d" % number, exchange="lab.dead"))
+        await _ready(broker, queue, 3)
+        async with broker.reading(queue) as reader:
+            read = [await reader.next() for _ in range(4)]
+            bodies = [delivery and delivery.body for delivery in read]
+            assert bodies == [b"0", b"1", b"2", None]
+            assert read[1] is not None
+            read[1].ack()
+            read[1].ack()
+        await _ready(broker, queue, 2)
+        inbox = Inbox()
+        await broker.consume(queue, inbox, prefetch=10)
+        await eventually(lambda: len(inbox) == 2)
+        assert inbox.bodies == [b"0", b"2"]
+        assert all(delivery.redelivered for delivery in inbox.deliveries)
+
+
+async def test_a_nack_gives_back_at_once(seam: Seam) -> None:
+    """The message comes again, marked as delivered before."""
+    async with seam.open() as broker:
+        seen: list[bool] = []
+
+        async def handler(delivery: Delivery) -> None:
+            seen.append(delivery.redelivered)
+            if len(seen) < 2:
+                delivery.nack()
+            else:
+                delivery.ack()
+
+        await broker.consume(seam.topology.name(WORK), handler, prefetch=1)
+        await broker.publish(seam.message())
+        await eventually(lambda: len(seen) == 2)
+        assert seen == [False, True]
+
+
 async def test_a_queue_given_as_data_is_declared_first(seam: Seam) -> None:
     """A consumer may bring a queue that is not part of the topology."""
     async with seam.open() as broker:

@@ -10,6 +10,7 @@ or late without harm. Times are seconds since the epoch.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +21,18 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.common.errors import DatabaseUnavailable
-from services.common.jobs.table import Filter, JobRow, NewJob, change, metadata, newborn, row, table, values
+from services.common.jobs.table import (
+    Filter,
+    JobRow,
+    NewJob,
+    metadata,
+    newborn,
+    notice,
+    row,
+    table,
+    values,
+    without_passed,
+)
 from services.common.messages import RANK, STATUS_AFTER, Change, Clock, Event, Status
 
 BUSY_TIMEOUT_S = 10
@@ -29,6 +41,26 @@ _MARK_QUEUED = (
     sa.update(table)
     .where(table.c.job_id == sa.bindparam("of"), table.c.status == "pending")
     .values(status="queued", rank=RANK["queued"], attempt=1, clock=sa.bindparam("now"))
+)
+
+_NOTICE = (
+    sa.update(table)
+    .where(table.c.job_id == sa.bindparam("of"), table.c.generation == sa.bindparam("in_generation"))
+    .where(table.c.notified_at.is_(None))
+    .values(notified_at=sa.bindparam("now"), seq=sa.bindparam("place"))
+)
+_LAST_SEQ = sa.select(sa.func.max(table.c.seq))
+_MOVED = (
+    sa.select(*(table.c[name] for name in Change.model_fields))
+    .where(table.c.seq > sa.bindparam("last"))
+    .order_by(table.c.seq)
+)
+_ONE_WRITER = sa.select(sa.func.pg_advisory_xact_lock(0x1AB))
+
+_KEPT = ("thumbnail_path", "thumbnail_size", "processing_started_at", "notified_at", "worker", "queue")
+_TAKEN = (
+    *("status", "rank", "generation", "attempt", "seq", "processed_at"),
+    *("reason", "error_code", "error_message", "clock", "outputs"),
 )
 
 
@@ -48,6 +80,7 @@ class JobStore:
     def create_schema(self) -> None:
         """Make the table; one program does this, the tracker."""
         with self._transaction() as connection:
+            _exclude_others(connection)  # it looks first and makes then, and two programs may do so at once
             metadata.create_all(connection)
 
     def ping(self) -> None:
@@ -73,21 +106,23 @@ class JobStore:
                 connection.execute(_MARK_QUEUED, marks)
 
     def apply(self, events: Sequence[Event]) -> list[Change]:
-        """Apply events in one transaction; return the rows that moved, with their new seq.
+        """Apply events in one transaction; return the rows that moved, each once, in the order of their seq.
 
-        Events that are older than their row, or that repeat it, change nothing.
+        Events that are older than their row, or that repeat it, change nothing. Of a row that moves several
+        times in one call, the last move is what is returned.
         """
-        changes: list[Change] = []
+        moves = without_passed(event for event in events if event.name in STATUS_AFTER)
+        notices = [event for event in events if event.name not in STATUS_AFTER]
         with self._transaction() as connection:
-            seq = connection.execute(sa.select(sa.func.max(table.c.seq))).scalar() or 0
-            for event in events:
-                seq += 1
-                status = self._apply_one(connection, event, seq)
-                if status is None:
-                    seq -= 1
-                else:
-                    changes.append(change(event, status, seq))
-        return changes
+            _exclude_others(connection)  # or two writers would take the same seq
+            last = connection.execute(_LAST_SEQ).scalar() or 0
+            following = itertools.count(last + 1)
+            if moves:
+                connection.execute(self._upsert, [values(event, next(following)) for event in moves])
+            if notices:
+                connection.execute(_NOTICE, [notice(event, next(following)) for event in notices])
+            moved = connection.execute(_MOVED, {"last": last})
+            return [Change.model_validate(found) for found in moved.mappings()]
 
     def get(self, job_id: str) -> JobRow | None:
         """Return a job, or None."""
@@ -100,10 +135,10 @@ class JobStore:
         if wanted.status:
             statement = statement.where(table.c.status == wanted.status)
         if wanted.operation:
-            # Operations are canonical text: names begin it, or follow a semicolon.
+            # Canonical text: a name begins it or follows a semicolon, its arguments follow a comma.
             joined = sa.literal(";").concat(table.c.operations).concat(sa.literal(";"))
-            name = sa.func.replace(joined, ",", ";")
-            statement = statement.where(name.contains(f";{wanted.operation};", autoescape=True))
+            named = (joined.contains(f";{wanted.operation}{end}", autoescape=True) for end in ",;")
+            statement = statement.where(sa.or_(*named))
         if wanted.job_ids:
             statement = statement.where(table.c.job_id.in_(wanted.job_ids))
         if wanted.batch_id is not None:
@@ -153,51 +188,23 @@ class JobStore:
         with self._transaction() as connection:
             return {str(value): count for value, count in connection.execute(statement)}
 
-    def _apply_one(self, connection: sa.Connection, event: Event, seq: int) -> Status | None:
-        """Return the status after the event, None when it changed nothing."""
-        if event.name != "job.notified":
-            moved = connection.execute(self._upsert, values(event, seq)).rowcount > 0
-            return STATUS_AFTER[event.name] if moved else None
-        first_notice = (
-            sa.update(table)
-            .where(table.c.job_id == event.job_id)
-            .where(table.c.generation == event.generation, table.c.notified_at.is_(None))
-            .values(notified_at=event.at, seq=seq)
-            .returning(table.c.status)
-        )
-        return cast("Status | None", connection.execute(first_notice).scalar())
-
     def _upsert_statement(self) -> sa.Executable:
         new = self._insert.excluded
-        # What an event does not know must not erase what the row does.
+        same_generation = table.c.generation == new.generation
+        # What an event does not know must not erase what the row does, unless a new generation began.
         kept = {
-            name: sa.func.coalesce(new[name], table.c[name])
-            for name in ("thumbnail_path", "thumbnail_size", "processing_started_at", "worker", "queue")
-        }
-        taken = {
-            name: new[name]
-            for name in (
-                "status",
-                "rank",
-                "generation",
-                "attempt",
-                "seq",
-                "processed_at",
-                "notified_at",
-                "reason",
-                "error_code",
-                "error_message",
-                "clock",
-                "outputs",
-            )
+            name: sa.case((same_generation, sa.func.coalesce(new[name], table.c[name])), else_=new[name])
+            for name in _KEPT
         }
         ended = table.c.rank >= RANK["completed"]
         position = sa.tuple_(table.c.generation, table.c.attempt, table.c.rank)
         newer = position < sa.tuple_(new.generation, new.attempt, new.rank)
+        # The API marks a row queued by itself, without a place in the order of changes.
+        unannounced = (table.c.seq == 0) & (position == sa.tuple_(new.generation, new.attempt, new.rank))
         return self._insert.on_conflict_do_update(
             index_elements=["job_id"],
-            set_={**taken, **kept},
-            where=newer & ~(ended & (table.c.generation == new.generation)),
+            set_={**{name: new[name] for name in _TAKEN}, **kept},
+            where=(newer | unannounced) & ~(ended & same_generation),
         )
 
     @contextlib.contextmanager
@@ -210,8 +217,18 @@ class JobStore:
             raise DatabaseUnavailable(f"the job table did not answer: {cause}") from error
 
 
+def _exclude_others(connection: sa.Connection) -> None:
+    """Let no other program write until this transaction ends; wait for one that does."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("begin immediate")
+    else:
+        connection.execute(_ONE_WRITER)
+
+
 def _configure_sqlite(connection: sqlite3.Connection, _: object) -> None:
-    connection.execute("pragma journal_mode = wal")
+    connection.execute(f"pragma busy_timeout = {BUSY_TIMEOUT_S * 1000}")
+    # The mode stays with the file. Locked (whatever the timeout): another program is just changing it.
+    with contextlib.suppress(sqlite3.OperationalError):
+        connection.execute("pragma journal_mode = wal")
     # With WAL this loses no committed row when a process dies, only when the machine does.
     connection.execute("pragma synchronous = normal")
-    connection.execute(f"pragma busy_timeout = {BUSY_TIMEOUT_S * 1000}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from services.common.messages import (
     RANK,
     STATUS_AFTER,
-    Change,
     Clock,
     Event,
     Kind,
@@ -196,16 +195,30 @@ def values(event: Event, seq: int) -> dict[str, object]:
     }
 
 
-def change(event: Event, status: Status, seq: int) -> Change:
-    """Return what live clients are told of an event."""
-    return Change(
-        seq=seq,
-        job_id=event.job_id,
-        status=status,
-        generation=event.generation,
-        attempt=event.attempt,
-        error_code=event.error_code,
-    )
+def notice(event: Event, seq: int) -> dict[str, object]:
+    """Return what a notification changes in its job's row."""
+    return {"of": event.job_id, "in_generation": event.generation, "now": event.at, "place": seq}
+
+
+def without_passed(events: Iterable[Event]) -> list[Event]:
+    """Leave out the steps before a completion that is among these events: it tells all that they tell.
+
+    Only steps in between can go. An end can not: it may be refused, as an end of an older attempt is,
+    and then a later one counts.
+    """
+    given = list(events)
+    completions = {event.job_id: position(event) for event in given if event.name == "job.completed"}
+    return [
+        event
+        for event in given
+        if event.name in ("job.completed", "job.failed")
+        or position(event) > completions.get(event.job_id, (0, 0, 0))
+    ]
+
+
+def position(event: Event) -> tuple[int, int, int]:
+    """Return how far an event moves its job: generation, attempt, rank."""
+    return event.generation, event.attempt, RANK[STATUS_AFTER[event.name]]
 
 
 def row(found: sa.RowMapping) -> JobRow:
