@@ -7,7 +7,7 @@ import pytest
 from services.api.settings import ApiSettings
 from services.common.program import read
 from services.common.settings import ProgramSettings
-from services.common.topology import consumed_by_default
+from services.common.topology import WORK_QUEUES
 from services.notifier.settings import NotifierSettings
 from services.tracker.settings import TrackerSettings
 from services.worker.settings import WorkerSettings
@@ -104,6 +104,5 @@ def test_a_program_without_a_name_gets_its_own(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_worker_consumes_its_layout_or_what_it_is_told() -> None:
     """Pools are workers with queues of their own."""
-    assert WorkerSettings().consumed == consumed_by_default("single") == ("image.jobs", "text.jobs")
-    assert WorkerSettings(layout="per-operation").consumed == consumed_by_default("per-operation")
+    assert WorkerSettings().consumed == WORK_QUEUES
     assert WorkerSettings(queues=" image.convert , text.jobs,").consumed == ("image.convert", "text.jobs")

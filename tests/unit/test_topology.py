@@ -17,7 +17,7 @@ from services.common.topology import (
     WORK_QUEUES,
     Layout,
     Queue,
-    consumed_by_default,
+    consumed_by,
     declarations,
     queue_for,
     retry_queue,
@@ -56,7 +56,7 @@ def test_the_queue_of_a_job(kind: str, operations: str, layout: Layout, queue: s
 def test_every_job_has_a_queue_that_its_workers_consume(kind: str, operations: str, layout: Layout) -> None:
     """Whatever the operations are, no job waits where nobody looks."""
     queue = queue_for(kind, operations, layout)  # type: ignore[arg-type]
-    assert queue in consumed_by_default(layout)
+    assert queue in consumed_by()
     assert queue in WORK_QUEUES
 
 
