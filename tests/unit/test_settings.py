@@ -49,7 +49,6 @@ def test_secrets_are_not_shown() -> None:
     [
         ("LAB_PORT", "70000", "LAB_PORT: Input should be less than or equal to 65535"),
         ("LAB_PREFETCH", "many", "LAB_PREFETCH: Input should be a valid integer"),
-        ("LAB_LAYOUT", "round", "LAB_LAYOUT: Input should be 'single' or 'per-operation'"),
         ("LAB_AMQP_URL", "localhost:5672", "LAB_AMQP_URL: must look like amqp://"),
         ("LAB_AMQP_URL", "amqp:///", "LAB_AMQP_URL: must look like amqp://"),
         ("LAB_S3_ENDPOINT", "127.0.0.1:9000", "LAB_S3_ENDPOINT: must look like http://"),
