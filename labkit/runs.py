@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -52,8 +53,7 @@ class Run:
     def begin(cls, name: str, settings: Mapping[str, object], root: Path = RUNS) -> Run:
         """Make the directory and point `latest` to it."""
         begun = datetime.now(UTC)
-        path = _free(root / f"{begun:%Y%m%dT%H%M%SZ}-{name}")
-        path.mkdir(parents=True)
+        path = _make(root / f"{begun:%Y%m%dT%H%M%SZ}-{name}")
         run = cls(path)
         run.write(
             "run.json",
@@ -85,7 +85,7 @@ class Run:
         draft.replace(target)
 
     def _write_jobs(self, records: Sequence[Record]) -> None:
-        with (self.path / "jobs.csv").open("w", newline="") as file:
+        with (self.path / "jobs.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             writer.writerows(_line(record) for record in records)
@@ -125,18 +125,19 @@ def _line(record: Record) -> dict[str, object]:
     }
 
 
-def _free(path: Path) -> Path:
-    """Return the path, or the next one that is not taken: two runs may begin within one second."""
-    number, candidate = 2, path
-    while candidate.exists():
-        candidate = path.with_name(f"{path.name}-{number}")
-        number += 1
-    return candidate
+def _make(path: Path) -> Path:
+    """Make the directory, or the next one that is not taken: two runs may begin within one second."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    names = (path.name, *(f"{path.name}-{number}" for number in range(2, 1000)))
+    for candidate in map(path.with_name, names):
+        with contextlib.suppress(FileExistsError):
+            candidate.mkdir()
+            return candidate
+    raise FileExistsError(f"there are too many runs of this second: {path}")
 
 
 def _point(link: Path, target: Path) -> None:
-    draft = link.with_name("latest.part")
-    draft.unlink(missing_ok=True)
+    draft = link.with_name(f"{target.name}.part")  # its own, for two runs may begin at once
     try:
         draft.symlink_to(target.name)
         draft.replace(link)

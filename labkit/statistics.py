@@ -14,7 +14,9 @@ def percentile(values: Sequence[float], q: float) -> float:
     if not values:
         raise ValueError("a percentile needs at least one value")
     ranked = sorted(values)
-    return ranked[max(0, math.ceil(q * len(ranked)) - 1)]
+    # Rounded first: 0.07 * 100 is a little more than 7, and would be the eighth.
+    rank = math.ceil(round(q * len(ranked), 9))
+    return ranked[max(0, rank - 1)]
 
 
 def samples_needed(q: float) -> int:

@@ -51,6 +51,10 @@ class Collector:
             self.progress.set()
         delivery.ack()
 
+    def seen(self, job_ids: Iterable[str]) -> int:
+        """Return how many events of these jobs came, duplicates not counted."""
+        return sum(len(self.stories[job_id].seen) for job_id in job_ids if job_id in self.stories)
+
     def ended(self, job_ids: Iterable[str]) -> int:
         """Return how many of these jobs came to an end."""
         return sum(job_id in self.stories and self.stories[job_id].ended for job_id in job_ids)

@@ -99,12 +99,17 @@ class Session:
         )
 
     async def _wait(self, collector: Collector) -> None:
-        """Wait until all accepted jobs ended, or nothing has happened for a while."""
+        """Wait until all accepted jobs ended, or nothing has happened to them for a while."""
         accepted = [record.job_id for record in self._records if record.accepted]
+        seen, quiet_since = -1, time.monotonic()
         while collector.ended(accepted) < len(accepted):
+            # Events of other runs pass by, too; they do not count.
+            if collector.seen(accepted) > seen:
+                seen, quiet_since = collector.seen(accepted), time.monotonic()
             collector.progress.clear()
             try:
-                await asyncio.wait_for(collector.progress.wait(), self.stall_s)
+                async with asyncio.timeout(quiet_since + self.stall_s - time.monotonic()):
+                    await collector.progress.wait()
             except TimeoutError:
                 return
 

@@ -58,5 +58,5 @@ def matches(data: bytes, expected: Expected) -> bool:
         with Image.open(io.BytesIO(data)) as image:
             image.load()
             return image.format == expected.format and image.size == (expected.width, expected.height)
-    except OSError:
-        return False
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return False  # Pillow has a word of its own for each kind of damage

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import BinaryIO, TypeVar
 
 from services.common import metrics
-from services.common.errors import ObjectMissing, StorageUnavailable
+from services.common.errors import StorageUnavailable
 from services.common.storage import ObjectStore, StoredObject
 from services.worker.processors import ImageInfo, inspect
 
@@ -68,7 +68,7 @@ class Objects:
         """Return an object as a stream for `chunks`; raise `ObjectMissing`."""
 
         def call() -> StoredObject:
-            with _counted("get"):
+            with metrics.storage_call("get"):
                 return self._store.open(key)
 
         return await _run(self._readers, call)
@@ -101,7 +101,7 @@ class Objects:
 
     def _check_and_put(self, key: str, file: BinaryIO, size: int) -> ImageInfo:
         info = inspect(file, max_pixels=self._max_pixels)
-        with _counted("put"):
+        with metrics.storage_call("put"):
             self._store.put(key, file, size, info.content_type)
         return info
 
@@ -111,7 +111,7 @@ class Objects:
 
     async def _discard(self, key: str) -> None:
         def call() -> None:
-            with _counted("delete"):
+            with metrics.storage_call("delete"):
                 self._store.delete(key)
 
         try:
@@ -129,16 +129,3 @@ def close(found: StoredObject) -> None:
 
 def _run(threads: Executor, call: Callable[[], ResultT]) -> asyncio.Future[ResultT]:
     return asyncio.get_running_loop().run_in_executor(threads, call)
-
-
-@contextlib.contextmanager
-def _counted(operation: str) -> Iterator[None]:
-    try:
-        yield
-    except ObjectMissing:
-        metrics.storage_operations.labels(operation, "missing").inc()
-        raise
-    except StorageUnavailable:
-        metrics.storage_operations.labels(operation, "unavailable").inc()
-        raise
-    metrics.storage_operations.labels(operation, "ok").inc()

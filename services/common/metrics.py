@@ -5,9 +5,13 @@ Every program imports this module and counts what applies to it; `/metrics` show
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import Iterator
 
 from prometheus_client import Counter, Gauge, Histogram
+
+from services.common.errors import ObjectMissing, StorageUnavailable
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
@@ -38,3 +42,16 @@ notifications = Counter("notifications_total", "Notifications sent.", ["outcome"
 def consumed(queue: str) -> Counter:
     """Return the counter of one queue; looking it up costs more than counting."""
     return messages_consumed.labels(queue)
+
+
+@contextlib.contextmanager
+def storage_call(operation: str) -> Iterator[None]:
+    """Count a call to the object store by its result."""
+    result = "ok"
+    try:
+        yield
+    except (ObjectMissing, StorageUnavailable) as error:
+        result = "missing" if isinstance(error, ObjectMissing) else "unavailable"
+        raise
+    finally:
+        storage_operations.labels(operation, result).inc()

@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from services.common import metrics
 from services.common.messages import Clock, Job, Output, Stage
 from services.common.storage import ObjectStore, output_key
 from services.worker.faults import FaultSwitch
@@ -59,7 +60,8 @@ class Workshop:
     def _do_image(self, job: Job) -> Done:
         clock: Clock = {}
         self._faults.before_storage()
-        original = self._store.get(job.original_key)
+        with metrics.storage_call("get"):
+            original = self._store.get(job.original_key)
         _tick(clock, "fetched")
         operations = parse_operations(job.operations)
         made = process(original, operations, max_pixels=self._max_pixels).outputs
@@ -68,7 +70,8 @@ class Workshop:
         for image in made:
             key = output_key(job.job_id, image.name)
             self._faults.before_storage()
-            self._store.put(key, io.BytesIO(image.data), len(image.data), image.content_type)
+            with metrics.storage_call("put"):
+                self._store.put(key, io.BytesIO(image.data), len(image.data), image.content_type)
             outputs.append(
                 Output(
                     name=image.name,

@@ -49,6 +49,7 @@ def test_secrets_are_not_shown() -> None:
     [
         ("LAB_PORT", "70000", "LAB_PORT: Input should be less than or equal to 65535"),
         ("LAB_PREFETCH", "many", "LAB_PREFETCH: Input should be a valid integer"),
+        ("LAB_RETRY", "often", "LAB_RETRY: Input should be 'delayed', 'requeue' or 'none'"),
         ("LAB_AMQP_URL", "localhost:5672", "LAB_AMQP_URL: must look like amqp://"),
         ("LAB_AMQP_URL", "amqp:///", "LAB_AMQP_URL: must look like amqp://"),
         ("LAB_S3_ENDPOINT", "127.0.0.1:9000", "LAB_S3_ENDPOINT: must look like http://"),
@@ -101,7 +102,7 @@ def test_a_program_without_a_name_gets_its_own(monkeypatch: pytest.MonkeyPatch) 
     assert read(WorkerSettings, "worker").instance == "worker-2"
 
 
-def test_a_worker_consumes_its_layout_or_what_it_is_told() -> None:
+def test_a_worker_consumes_everything_or_what_it_is_told() -> None:
     """Pools are workers with queues of their own."""
     assert WorkerSettings().consumed == WORK_QUEUES
     assert WorkerSettings(queues=" image.convert , text.jobs,").consumed == ("image.convert", "text.jobs")

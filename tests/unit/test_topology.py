@@ -12,6 +12,7 @@ from services.common import topology
 from services.common.messages import JobEvent
 from services.common.topology import (
     DELIVERY_LIMIT,
+    IMAGE_POOLS,
     NO_DELIVERY_LIMIT,
     RETRY_DELAYS_S,
     WORK_QUEUES,
@@ -19,6 +20,7 @@ from services.common.topology import (
     Queue,
     consumed_by,
     declarations,
+    filled_in,
     queue_for,
     retry_queue,
     run_queue,
@@ -53,11 +55,17 @@ def test_the_queue_of_a_job(kind: str, operations: str, layout: Layout, queue: s
     operations=st.one_of(st.text(), st.sampled_from(sorted(catalogue()))),
     layout=st.sampled_from(["single", "per-operation"]),
 )
-def test_every_job_has_a_queue_that_its_workers_consume(kind: str, operations: str, layout: Layout) -> None:
+def test_every_job_has_a_queue_that_workers_consume(kind: str, operations: str, layout: Layout) -> None:
     """Whatever the operations are, no job waits where nobody looks."""
     queue = queue_for(kind, operations, layout)  # type: ignore[arg-type]
+    assert queue in filled_in(layout)
     assert queue in consumed_by()
-    assert queue in WORK_QUEUES
+
+
+def test_the_pools_together_consume_every_queue() -> None:
+    """With a pool for each operation no queue of either layout is left without a consumer."""
+    assert {queue for pool in IMAGE_POOLS for queue in consumed_by(pool)} == set(WORK_QUEUES)
+    assert set(filled_in("single")) | set(filled_in("per-operation")) == set(WORK_QUEUES)
 
 
 def test_names_are_unique() -> None:

@@ -263,5 +263,23 @@ async def test_the_policy_none_gives_up_at_once() -> None:
     bench.close()
 
 
+async def test_calls_to_the_store_are_counted() -> None:
+    """Each get and put is counted by its result."""
+    bench = Bench()
+    async with bench.broker:
+        before = {result: _calls("get", result) for result in ("missing", "unavailable")}
+        await bench.consumer.handle(bench.delivery(job()))
+        bench.store.available = False
+        await bench.consumer.handle(bench.delivery(job()))
+        assert {result: _calls("get", result) for result in before} == {
+            result: count + 1 for result, count in before.items()
+        }
+    bench.close()
+
+
+def _calls(operation: str, result: str) -> float:
+    return float(metrics.storage_operations.labels(operation, result)._value.get())
+
+
 def _errors(reason: str) -> float:
     return float(metrics.processing_errors.labels(reason)._value.get())
