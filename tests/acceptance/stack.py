@@ -54,13 +54,14 @@ class Stack:
         self, workload: Workload, act: Callable[[Live], None] = lambda _: None, stall_s: float = 40
     ) -> Ledger:
         """Send a workload at once, let `act` do its worst meanwhile, and return the ledger."""
-        return balance(self.send(workload, act).records)
+        return balance(self.send(workload, act, stall_s=stall_s).records)
 
     def send(
         self,
         workload: Workload,
         act: Callable[[Live], None] = lambda _: None,
         offsets_s: Sequence[float] | None = None,
+        stall_s: float = 40,
     ) -> Outcome:
         """Send a workload, at once or at the offsets, let `act` work meanwhile, and return its records."""
         live = Live()
