@@ -13,7 +13,7 @@ from labkit.runtime.local.processes import marks as marks_of
 from labkit.runtime.local.state import Entry, Identity, LocalState, spawn_log, write_state
 from labkit.runtime.local.supervisor import Supervisor, launch, new_endpoint
 from labkit.runtime.local.wait import Report
-from labkit.runtime.private import make_private_dir
+from labkit.runtime.private import check_room, make_private_dir
 
 # Longer than the longest job, so that a worker ends with its work done and acknowledged.
 GRACE_S = 8.0
@@ -98,7 +98,7 @@ class Builder:
 
 def make_folders(project: Project) -> None:
     """Make the folders of a stack that is about to start; logs and counters of an earlier one go."""
-    make_private_dir(project.state_dir)
+    check_room(make_private_dir(project.state_dir))
     for folder in (project.data_dir, project.log_dir, project.state_dir / "spawns"):
         make_private_dir(folder)
     for path in [*project.log_dir.iterdir(), *(project.state_dir / "spawns").iterdir()]:
