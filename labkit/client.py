@@ -50,17 +50,18 @@ class ApiClient:
         if self._session:
             await self._session.close()
 
-    async def upload(self, image: bytes, filename: str, operations: str) -> Answer:
-        """Upload one image."""
+    async def upload(self, image: bytes, filename: str, operations: str, *, key: str = "") -> Answer:
+        """Upload one image; the same `key` sent again means the same job, however often."""
         form = aiohttp.FormData()
         form.add_field("file", image, filename=filename)
         form.add_field("operations", operations)
-        return await self.send("POST", "/upload", data=form)
+        headers = {"Idempotency-Key": key} if key else {}
+        return await self.send("POST", "/upload", data=form, headers=headers)
 
-    async def produce(self, payload: object, processing_time_s: float) -> Answer:
-        """Enqueue one text job."""
+    async def produce(self, payload: object, processing_time_s: float, *, job_id: str = "") -> Answer:
+        """Enqueue one text job; the same `job_id` sent again means the same job."""
         body = {"payload": payload, "processing_time": processing_time_s}
-        return await self.send("POST", "/produce", json=body)
+        return await self.send("POST", "/produce", json={**body, "id": job_id} if job_id else body)
 
     async def get(self, path: str, **query: str | int) -> Answer:
         """Ask for JSON."""

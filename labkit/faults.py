@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from labkit.access import Access
 from labkit.errors import NotRunning, StackDown, UnknownName
 from labkit.runtime.base import Instance, Runtime, State
-from labkit.scaling import WORKER
+from labkit.stack import WORKERS
 from labkit.watch import Watch, watching
 
 FIRST_BEAT_S = 1.5
@@ -40,6 +40,17 @@ def targets(runtime: Runtime, name: str) -> list[Instance]:
     return found
 
 
+def workers(runtime: Runtime) -> list[Instance]:
+    """Return all workers, of whatever pool. Raises StackDown and NotRunning."""
+    everyone = runtime.instances()
+    if not everyone:
+        raise StackDown.of(runtime.project.name)
+    found = [entry for entry in everyone if entry.service in WORKERS]
+    if not found:
+        raise NotRunning("No worker is running.", "Start one: labctl scale worker=1")
+    return found
+
+
 def alive(instances: Sequence[Instance]) -> list[Instance]:
     """Return those that have a process to hit. Raises NotRunning when there is none."""
     found = [entry for entry in instances if entry.state not in (State.STOPPED, State.EXITED)]
@@ -57,11 +68,11 @@ def kill(
     runtime: Runtime, access: Access, victims: Sequence[Instance], *, respawn: bool = True
 ) -> list[Victim]:
     """Kill each of `victims` at once, and tell what each worker among them held in that moment."""
-    if all(entry.service != WORKER for entry in victims):
+    if all(entry.service not in WORKERS for entry in victims):
         return [_kill(runtime, None, entry, respawn=respawn) for entry in victims]
     with watching(access.broker) as watch:
         if watch is not None:
-            watch.wait_for({entry.name for entry in victims if entry.service == WORKER}, FIRST_BEAT_S)
+            watch.wait_for({entry.name for entry in victims if entry.service in WORKERS}, FIRST_BEAT_S)
         return [_kill(runtime, watch, entry, respawn=respawn) for entry in victims]
 
 

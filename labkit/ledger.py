@@ -3,9 +3,9 @@
     attempted = accepted + unknown + rejected
     accepted  = completed + failed + lost          (lost: promised with a 202, and no end to be found)
 
-An unknown job (no answer, or a 5xx) may have been enqueued; when it ends all the same, it is counted as
-`recovered`, never as completed. duplicated: finished by more than one attempt. redelivered: handed out
-again by the broker.
+An unknown job (no answer, or a 5xx) may have been enqueued. It is sent again under the same key until the API
+tells (`resent`); one that stays unknown and ends all the same is `recovered`, never completed.
+duplicated: finished by more than one attempt. redelivered: handed out again by the broker.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class Ledger:
     rejected: int
     unknown: int
     recovered: int
+    resent: int
     completed: int
     failed: int
     failed_by_reason: dict[str, int] = field(default_factory=dict)
@@ -57,6 +58,7 @@ def balance(records: Sequence[Record]) -> Ledger:
         accepted=len(accepted),
         rejected=len(records) - len(accepted) - len(unknown),
         unknown=len(unknown),
+        resent=sum(record.resent > 0 for record in records),
         recovered=sum(bool(record.outcome) for record in unknown),
         completed=sum(record.outcome == "completed" for record in accepted),
         failed=len(failed),

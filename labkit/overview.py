@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from labkit.access import Access
 from labkit.errors import StackDown
 from labkit.runtime.base import Instance, Runtime
+from labkit.stack import DEFAULT_LAYOUT, layout_in
 from services.common.errors import BrokerUnavailable, DatabaseUnavailable
-from services.common.topology import DEAD_LETTER, WORK_QUEUES
+from services.common.topology import DEAD_LETTER, WORK_QUEUES, Layout
 
 ANSWER_S = 3.0
 
@@ -37,6 +38,7 @@ class Overview:
     queues: tuple[QueueDepth, ...] | None
     jobs: Mapping[str, int] | None
     unreachable: tuple[str, ...]
+    layout: Layout = DEFAULT_LAYOUT
 
 
 def look(runtime: Runtime, access: Access) -> Overview:
@@ -52,6 +54,7 @@ def look(runtime: Runtime, access: Access) -> Overview:
         queues=_queues(access, unreachable),
         jobs=_jobs(access, unreachable),
         unreachable=tuple(unreachable),
+        layout=layout_in(runtime.environment()),
     )
 
 

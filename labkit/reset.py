@@ -10,17 +10,22 @@ from dataclasses import dataclass
 from labkit.access import Access
 from labkit.errors import NotReady, StackDown
 from labkit.runtime.base import Notify, Runtime, State, ignore
-from labkit.stack import Options
+from labkit.stack import DEFAULT_LAYOUT, SERVICES, Options
 from labkit.words import command
 from services.common.broker import Broker
 from services.common.errors import QueueLabError
 from services.common.topology import declarations
 
-DEFAULTS = Options(counts={"worker": 1, "api": 1}, layout="single", prefetch=1, concurrency=1)
+DEFAULTS = Options(
+    counts={service.name: 1 for service in SERVICES if service.scalable},
+    layout=DEFAULT_LAYOUT,
+    prefetch=1,
+    concurrency=1,
+)
 """What a stack has when nothing was chosen."""
 
 # Whoever publishes or consumes stands still meanwhile, so that nothing comes back behind the broom.
-PROGRAMS = ("api", "worker", "tracker", "notifier")
+PROGRAMS = tuple(service.name for service in SERVICES if service.readiness == "health")
 PREFIXES = ("originals/", "results/", "control/")
 
 _BROKER_S = 10.0

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from labkit.access import Access
 from labkit.runtime.base import Notify, Runtime, State, ignore
+from labkit.stack import WORKERS
 from labkit.watch import Watch, watching
 
-WORKER = "worker"
 HEARTBEAT_WAIT_S = 30.0
 
 
@@ -30,7 +30,7 @@ def scale(runtime: Runtime, access: Access, service: str, count: int, notify: No
     Raises what `Runtime.scale` raises.
     """
     before = len(_names(runtime, service))
-    if service != WORKER or count <= before:
+    if service not in WORKERS or count <= before:
         return _scale(runtime, None, service, before, count, notify)
     with watching(access.broker) as watch:
         return _scale(runtime, watch, service, before, count, notify)

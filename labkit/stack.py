@@ -225,11 +225,15 @@ def _environment(service: Service, env: Mapping[str, str]) -> dict[str, str]:
 
 def layout_in(environment: Mapping[str, str]) -> Layout:
     """Read the layout that variables choose. Raises BadValue."""
-    text = environment.get("LAB_LAYOUT", DEFAULT_LAYOUT)
+    return find_layout(environment.get("LAB_LAYOUT", DEFAULT_LAYOUT))
+
+
+def find_layout(name: str) -> Layout:
+    """Look a layout up by name. Raises BadValue."""
     for layout in LAYOUTS:
-        if text == layout:
+        if name == layout:
             return layout
-    raise BadValue(f"There is no layout {text!r}.", f"Choose one: {', '.join(LAYOUTS)}.")
+    raise BadValue(f"There is no layout {name!r}.", f"Choose one: {', '.join(LAYOUTS)}.")
 
 
 def waves(table: Sequence[Service], names: set[str]) -> Iterator[list[str]]:

@@ -10,8 +10,7 @@ import typer
 from labkit.cli.context import Lab
 from labkit.cli.lifecycle import start
 from labkit.cli.options import KIT, AsJson, examples
-from labkit.scaling import WORKER
-from labkit.stack import Options
+from labkit.stack import WORKER, Options
 from labkit.views import bench as view
 
 app = typer.Typer()

@@ -8,14 +8,13 @@ from typing import Annotated
 import typer
 
 from labkit.cli.context import Lab
-from labkit.cli.lifecycle import start
+from labkit.cli.lifecycle import layout_of, start
 from labkit.cli.live import page
 from labkit.cli.options import CLASS, AsJson, RuntimeKind, Yes, examples
 from labkit.demo import Demo, run_demo
 from labkit.load.session import Progress
-from labkit.scaling import WORKER
 from labkit.settings import program_settings
-from labkit.stack import Options
+from labkit.stack import WORKER, Options
 from labkit.views.demo import NEXT, demo_page, demo_progress
 from labkit.words import command
 
@@ -44,7 +43,7 @@ def demo(
     counts = {} if wanted is None else {WORKER: wanted}
     start(lab, Options(counts=counts, settings=program_settings()), assume_yes=yes)
     found = _run(lab, jobs)
-    steps = [(lab.here(command(what)), why) for what, why in NEXT]
+    steps = [(lab.here(command(what)), why) for what, why in NEXT[layout_of(lab)]]
     lab.show(demo_page(found, _near(found.run), steps), found.as_json(), as_json=as_json)
     if found.ledger.verdict is not True:
         raise typer.Exit(1 if found.ledger.verdict is False else 2)

@@ -13,8 +13,9 @@ from labkit.cli.context import Lab
 from labkit.cli.live import countdown
 from labkit.cli.options import BREAK, CLASS, OptionalTarget, Target, complete_scale, examples
 from labkit.faults import Victim
-from labkit.scaling import WORKER, Scaled
+from labkit.scaling import Scaled
 from labkit.scaling import scale as scale_service
+from labkit.stack import WORKER, WORKERS
 from labkit.views.style import duration
 from labkit.words import command
 
@@ -33,7 +34,7 @@ def counts(words: Sequence[str]) -> dict[str, int]:
     return {name: int(number) for name, number in pairs}
 
 
-@app.command(rich_help_panel=CLASS, epilog=examples("scale 3", "scale worker=3", "scale worker=3 api=2"))
+@app.command(rich_help_panel=CLASS, epilog=examples("scale 3", "scale worker=3 api=2", "scale convert=3"))
 def scale(
     ctx: typer.Context,
     wanted: Annotated[
@@ -45,7 +46,10 @@ def scale(
         ),
     ],
 ) -> None:
-    """Run more or fewer workers, and wait until all work."""
+    """Run more or fewer workers, and wait until all work.
+
+    The layout per-operation has five pools: rotate, resize, force_resize, convert and other.
+    """
     lab = Lab.of(ctx)
     for service, count in counts(wanted).items():
         with lab.out.status(f"{service} → {count} …"):
@@ -73,7 +77,7 @@ def kill(
     if name is None and not at_random:
         raise typer.BadParameter("Say whom to kill: a NAME or --random.")
     lab = Lab.of(ctx)
-    found = faults.alive(faults.targets(lab.runtime, name or WORKER))
+    found = faults.alive(faults.targets(lab.runtime, name) if name else faults.workers(lab.runtime))
     if at_random:
         found = faults.choose(found, random.Random())
     if down_for is None:
@@ -130,7 +134,7 @@ def _tell(lab: Lab, victims: Sequence[Victim]) -> None:
 
 def _killed(victim: Victim) -> str:
     text = f"Killed {victim.instance.name} (process {victim.instance.id})."
-    if victim.instance.service != WORKER:
+    if victim.instance.service not in WORKERS:
         return text
     if victim.job_ids is None:
         return f"{text} What it held is not known: no heartbeat was heard."

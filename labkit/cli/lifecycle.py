@@ -16,17 +16,18 @@ from labkit.cli.options import (
     PortOffset,
     RuntimeKind,
     Yes,
+    complete_layouts,
     complete_services,
     examples,
 )
 from labkit.errors import MissingProgram
 from labkit.links import main_links
-from labkit.scaling import WORKER
 from labkit.settings import program_settings
-from labkit.stack import Options
-from labkit.views.links import NEXT, ready
+from labkit.stack import WORKER, WORKERS, Options, find_layout, layout_in
+from labkit.views.links import next_steps, ready
 from labkit.views.style import duration, plural
 from labkit.words import command
+from services.common.topology import Layout
 
 app = typer.Typer()
 
@@ -51,13 +52,22 @@ def _up(lab: Lab, options: Options) -> None:
 
 
 @app.command(
-    rich_help_panel=CLASS, epilog=examples("up", "up --workers 3 --prefetch 10", "up --only rabbitmq")
+    rich_help_panel=CLASS,
+    epilog=examples("up", "up --workers 3 --prefetch 10", "up --layout per-operation", "up --only rabbitmq"),
 )
 def up(
     ctx: typer.Context,
     workers: Annotated[int | None, typer.Option(min=0, help="How many workers.")] = None,
     prefetch: Annotated[
         int | None, typer.Option(min=0, help="Unacknowledged jobs a worker may hold; 0: no limit.")
+    ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAYOUT",
+            help="single: one queue for all images; per-operation: a queue and workers for each.",
+            autocompletion=complete_layouts,
+        ),
     ] = None,
     only: Annotated[
         list[str] | None,
@@ -70,12 +80,34 @@ def up(
     """Start the stack and wait until it is ready."""
     lab = Lab.of(ctx).choose(runtime=runtime, port_offset=port_offset)
     counts = {} if workers is None else {WORKER: workers}
-    options = Options(counts=counts, prefetch=prefetch, settings=program_settings(), only=tuple(only or ()))
+    options = Options(
+        counts=counts,
+        layout=None if layout is None else find_layout(layout),
+        prefetch=prefetch,
+        settings=program_settings(),
+        only=tuple(only or ()),
+    )
     seconds = start(lab, options, assume_yes=yes)
-    running = sum(entry.service == WORKER for entry in lab.runtime.instances())
-    headline = f"Ready in {duration(seconds)}, {plural(running, 'worker')}."
-    steps = [(lab.here(command(what)), why) for what, why in NEXT]
+    in_force = layout_of(lab)
+    headline = f"Ready in {duration(seconds)}, {_workers(lab, in_force)}."
+    steps = [(lab.here(command(what)), why) for what, why in next_steps(in_force)]
     lab.out.print(ready(headline, main_links(lab.runtime), steps))
+    if workers is not None and in_force == "per-operation":
+        lab.say(
+            f"--workers counts from the next layout single on; pools have numbers of their own: "
+            f"{command('scale convert=3')}",
+            style="yellow",
+        )
+
+
+def layout_of(lab: Lab) -> Layout:
+    """Return the layout of the running stack."""
+    return layout_in(lab.runtime.environment())
+
+
+def _workers(lab: Lab, layout: Layout) -> str:
+    running = sum(entry.service in WORKERS for entry in lab.runtime.instances())
+    return plural(running, "worker") + (" in pools" if layout == "per-operation" else "")
 
 
 @app.command(rich_help_panel=CLASS, epilog=examples("down", "down --delete-data"))

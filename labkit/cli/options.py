@@ -9,7 +9,7 @@ import typer
 from labkit import words
 from labkit.cli.context import Lab
 from labkit.errors import LabError
-from labkit.stack import SERVICES
+from labkit.stack import LAYOUTS, SERVICES
 
 CLASS = "What a class uses"
 LOOK = "Look closer"
@@ -42,6 +42,11 @@ def complete_services(incomplete: str) -> list[str]:
 def complete_targets(context: typer.Context, incomplete: str) -> list[str]:
     """Return the names of services and of running instances."""
     return [*complete_services(incomplete), *complete_instances(context, incomplete)]
+
+
+def complete_layouts(incomplete: str) -> list[str]:
+    """Return the names of layouts."""
+    return [layout for layout in LAYOUTS if layout.startswith(incomplete)]
 
 
 def complete_scale(incomplete: str) -> list[str]:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from labkit.client import Answer, ApiClient
 
 MAX_IN_FLIGHT = 64
+CREATED, CONFLICT = 201, 409
+TRIES = 20
+PAUSE_S = 0.5
 
 
 async def send(
@@ -38,20 +41,39 @@ async def send(
             group.create_task(one(record))
 
 
+async def settle(client: ApiClient, workload: Workload, records: Sequence[Record]) -> None:
+    """Send those again whose answer is unknown, under the same key: the API then tells the same job.
+
+    What is unknown after `TRIES` rounds stays so.
+    """
+    for _ in range(TRIES):
+        unknown = [record for record in records if record.unknown]
+        if not unknown:
+            return
+        await asyncio.sleep(PAUSE_S)
+        for record in unknown:
+            record.resent += 1
+            await _ask(client, workload, record)
+
+
 async def _send(client: ApiClient, workload: Workload, record: Record) -> None:
-    planned = record.planned
     record.sent_at = time.time()
+    await _ask(client, workload, record)
+    record.answered_at = time.time()
+
+
+async def _ask(client: ApiClient, workload: Workload, record: Record) -> None:
+    planned, key = record.planned, record.key
     try:
         if planned.kind == "text":
-            answer = await client.produce({"sequence": planned.sequence}, planned.processing_time_s)
+            payload = {"sequence": planned.sequence}
+            answer = await client.produce(payload, planned.processing_time_s, job_id=key)
         else:
             image = workload.images[planned.image]
-            answer = await client.upload(image, planned.image, planned.operations)
+            answer = await client.upload(image, planned.image, planned.operations, key=key)
     except ApiUnreachable as error:
         record.error = error.message
         return
-    finally:
-        record.answered_at = time.time()
     _note(record, answer)
 
 
@@ -59,3 +81,6 @@ def _note(record: Record, answer: Answer) -> None:
     record.status_code = answer.status
     record.job_id = str(answer.body.get("job_id") or answer.body.get("message_id") or "")
     record.error = answer.error
+    if answer.status == CONFLICT and record.resent and record.planned.kind == "text":
+        # The first request was carried out, and only its answer got lost: the job is there.
+        record.status_code, record.job_id = CREATED, record.key

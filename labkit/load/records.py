@@ -61,6 +61,10 @@ class Record:
 
     planned: Planned
     intended_at: float
+    key: str = ""
+    """Idempotency key, or a text job's id: the same each time the job is sent."""
+    resent: int = 0
+    """How often it was sent again because its answer was unknown."""
     sent_at: float | None = None
     answered_at: float | None = None
     status_code: int | None = None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from labkit.access import api
 from labkit.errors import ApiUnreachable
 from labkit.load.collector import Collector
-from labkit.load.generator import send
+from labkit.load.generator import send, settle
 from labkit.load.records import Record
 from labkit.load.verify import verify
 from labkit.load.workloads import Workload
@@ -72,9 +72,10 @@ class Session:
             await broker.ready(BROKER_TIMEOUT_S)
             async with collector.collecting(broker, run_id):
                 started_at = time.time()
-                self._records = _plan(workload, offsets_s, started_at)
+                self._records = _plan(workload, offsets_s, started_at, run_id)
                 watching = asyncio.create_task(self._report_forever(collector))
                 await send(client, workload, self._records, lambda _: collector.progress.set())
+                await settle(client, workload, self._records)
                 await self._wait(collector)
                 await self._settle(client, collector)
             if self.check_results:
@@ -124,10 +125,13 @@ class Session:
                 _conclude(record)
 
 
-def _plan(workload: Workload, offsets_s: Sequence[float] | None, started_at: float) -> list[Record]:
+def _plan(
+    workload: Workload, offsets_s: Sequence[float] | None, started_at: float, run_id: str
+) -> list[Record]:
     offsets = offsets_s or [0.0] * len(workload.jobs)
     return [
-        Record(planned, started_at + offset) for planned, offset in zip(workload.jobs, offsets, strict=True)
+        Record(planned, started_at + offset, key=f"{run_id}-{planned.sequence}")
+        for planned, offset in zip(workload.jobs, offsets, strict=True)
     ]
 
 

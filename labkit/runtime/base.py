@@ -92,7 +92,8 @@ class Runtime(Protocol):
     def up(self, options: Options = KEEP, notify: Notify = ignore) -> None:
         """Make the stack run as chosen and wait until it is ready; what already fits is left alone.
 
-        Held instances start, paused ones resume, changed ones are replaced.
+        Held instances start, paused ones resume, changed ones are replaced before new ones start; those that
+        are not wanted any more finish their work when all others are ready.
         Raises PortTaken, MissingProgram, StartFailed, NotReady, CountError, BadValue, Busy.
         """
 

@@ -65,20 +65,23 @@ class FakeRuntime:
         scope = set(options.only) or {service.name for service in self._table}
         self._options = replace(chosen, only=())
         self._is_up = True
-        self._end_unfit(wanted, scope, notify)
+        fits = {name: launch.env for launch in wanted for name in launch.names()}
+        self._end([name for name in self._members if self._has_changed(name, fits)], notify)
         by_service = {launch.service.name: launch for launch in wanted}
         for wave in waves(self._table, set(by_service)):
             for name in (name for service in wave for name in by_service[service].names()):
                 self._ensure(by_service[_service_of(name)], name, notify)
+        leaving = [name for name in self._members if _service_of(name) in scope and name not in fits]
+        self._end(leaving, notify)
 
-    def _end_unfit(self, wanted: Sequence[Launch], scope: set[str], notify: Notify) -> None:
-        fits = {name: launch.env for launch in wanted for name in launch.names()}
-        for name, member in list(self._members.items()):
-            if member.instance.service in scope and fits.get(name) != member.env:
-                notify(Event(Progress.STOPPING, name, 0.0))
-                self._note(member, "stopped")
-                del self._members[name]
-                notify(Event(Progress.STOPPED, name, 0.0))
+    def _has_changed(self, name: str, fits: Mapping[str, Mapping[str, str]]) -> bool:
+        return name in fits and fits[name] != self._members[name].env
+
+    def _end(self, names: Sequence[str], notify: Notify) -> None:
+        for name in names:
+            notify(Event(Progress.STOPPING, name, 0.0))
+            self._note(self._members.pop(name), "stopped")
+            notify(Event(Progress.STOPPED, name, 0.0))
 
     def _ensure(self, launch: Launch, name: str, notify: Notify) -> None:
         if name not in self._members:

@@ -1,11 +1,24 @@
 """Files and folders that only their owner may read."""
 
+import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from labkit.errors import ProjectError
+
+ROOM_BYTES = 200 * 10**6
+
+_MEND = "Free some room, or move what is in the way, then try again."
+_TROUBLE = {
+    errno.ENOSPC: "cannot be written: the disk is full.",
+    errno.EDQUOT: "cannot be written: your quota is used up.",
+    errno.EROFS: "cannot be written: the disk is read-only.",
+    errno.EEXIST: "is in the way: a folder of this name is needed.",
+    errno.ENOTDIR: "is in the way: a folder of this name is needed.",
+}
 
 
 def make_private_dir(path: Path) -> Path:
@@ -34,3 +47,19 @@ def own_files(path: Path) -> Iterator[None]:
             f"{error.filename or path} belongs to another user.",
             "Run the command as that user, or choose another project by LAB_PROJECT.",
         ) from error
+    except OSError as error:
+        if error.errno not in _TROUBLE:
+            raise
+        raise ProjectError(f"{error.filename or path} {_TROUBLE[error.errno]}", _MEND) from error
+
+
+def check_room(path: Path) -> None:
+    """Refuse to start on a disk that is nearly full: a broker that runs out of it takes no more messages.
+
+    Raises ProjectError.
+    """
+    free = shutil.disk_usage(path).free
+    if free < ROOM_BYTES:
+        raise ProjectError(
+            f"The disk of {path} has {free // 10**6} MB free; a stack needs {ROOM_BYTES // 10**6} MB.", _MEND
+        )

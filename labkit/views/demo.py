@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -14,15 +14,25 @@ from labkit.demo import Demo
 from labkit.load.session import Progress
 from labkit.summary import Spread
 from labkit.views.style import COMMAND, FAINT, duration, house_table
+from services.common.topology import Layout
 
 BAR_WIDTH = 34
 
-NEXT = (
-    ("scale 4", "four workers: which part of the latency shrinks? run the demo again"),
+_ALWAYS_NEXT = (
     ("kill --random", "shoot a worker while a demo runs: nothing is lost"),
     ("jobs", "the last jobs, and where each one spent its time: job ID"),
     ("down", "stop everything; data stays"),
 )
+NEXT: Mapping[Layout, Sequence[tuple[str, str]]] = {
+    "single": (
+        ("scale 4", "four workers: which part of the latency shrinks? run the demo again"),
+        *_ALWAYS_NEXT,
+    ),
+    "per-operation": (
+        ("scale convert=3", "three workers for convert: what is the bottleneck now? run the demo again"),
+        *_ALWAYS_NEXT,
+    ),
+}
 
 
 def demo_progress(progress: Progress) -> RenderableType:

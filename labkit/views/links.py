@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -10,13 +10,12 @@ from rich.text import Text
 
 from labkit.links import Link, Login
 from labkit.views.style import COMMAND, FAINT
+from services.common.topology import Layout
 
-NEXT = (
-    ("demo", "60 jobs, and a table of what happened"),
-    ("scale 3", "three workers instead of one"),
-    ("kill --random", "shoot a worker: nothing is lost"),
-    ("down", "stop everything; data stays"),
-)
+_SCALE: Mapping[Layout, tuple[str, str]] = {
+    "single": ("scale 3", "three workers instead of one"),
+    "per-operation": ("scale convert=3", "three workers for convert"),
+}
 
 Row = tuple[str, str, str]
 
@@ -26,6 +25,16 @@ def links_table(links: Sequence[Link], logins: Sequence[Login] = ()) -> Renderab
     rows = [(link.name, link.url, link.summary) for link in links]
     rows += [(f"{login.name} login", f"{login.user} / {login.password}", "") for login in logins]
     return _grid(rows)
+
+
+def next_steps(layout: Layout) -> Sequence[tuple[str, str]]:
+    """Return what to try after `up`: commands, and what they do."""
+    return (
+        ("demo", "60 jobs, and a table of what happened"),
+        _SCALE[layout],
+        ("kill --random", "shoot a worker: nothing is lost"),
+        ("down", "stop everything; data stays"),
+    )
 
 
 def ready(headline: str, links: Sequence[Link], steps: Sequence[tuple[str, str]]) -> RenderableType:

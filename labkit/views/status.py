@@ -11,18 +11,19 @@ from rich.text import Text
 
 from labkit.overview import Overview, QueueDepth
 from labkit.runtime.base import Instance, State
+from labkit.stack import DEFAULT_LAYOUT
 from labkit.views import style
 from services.common.messages import RANK
+from services.common.topology import DEAD_LETTER, Layout, filled_in
 
 MANY = 6
-_ALWAYS = ("image.jobs", "text.jobs", "dead-letter")
 
 
 def status_page(overview: Overview, runtime: str) -> RenderableType:
     """Return services, queues and jobs; what did not answer is said in red at the end."""
     parts: list[RenderableType] = [_headline(overview, runtime), "", _services(overview.instances)]
     if overview.queues is not None:
-        parts += ["", _queues(overview.queues)]
+        parts += ["", _queues(overview.queues, overview.layout)]
     if overview.jobs is not None:
         parts += ["", _jobs(overview.jobs)]
     parts += [Text(f"not reachable: {sentence}", style="red") for sentence in overview.unreachable]
@@ -33,6 +34,8 @@ def _headline(overview: Overview, runtime: str) -> Text:
     running = sum(found.state == State.RUNNING for found in overview.instances)
     total = len(overview.instances)
     text = Text(f"Project {overview.project}, {runtime} runtime", style="bold")
+    if overview.layout != DEFAULT_LAYOUT:
+        text.append(f", layout {overview.layout}", style="not bold")
     if overview.port_offset:
         text.append(f", ports + {overview.port_offset}", style="not bold")
     text.append(
@@ -65,17 +68,19 @@ def _names(group: Sequence[Instance]) -> str:
     return " ".join(names) if len(names) <= MANY else f"{names[0]} … {names[-1]} ({len(names)})"
 
 
-def _queues(queues: Sequence[QueueDepth]) -> Table:
+def _queues(queues: Sequence[QueueDepth], layout: Layout) -> Table:
+    """List the queues of the layout, and those of the other one in which something is left."""
+    always = (*filled_in(layout), DEAD_LETTER)
     table = style.house_table("queue", "waiting", "consumers", right=("waiting", "consumers"))
     for queue in queues:
-        if queue.name in _ALWAYS or queue.ready or queue.consumers:
-            loud = "red" if queue.name == "dead-letter" and queue.ready else ""
+        if queue.name in always or queue.ready:
+            loud = "red" if queue.name == DEAD_LETTER and queue.ready else ""
             table.add_row(queue.name, Text(str(queue.ready), style=loud), _consumers(queue))
     return table
 
 
 def _consumers(queue: QueueDepth) -> str:
-    return "-" if queue.name == "dead-letter" else str(queue.consumers)
+    return "-" if queue.name == DEAD_LETTER else str(queue.consumers)
 
 
 def _jobs(jobs: Mapping[str, int]) -> Text:

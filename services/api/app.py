@@ -11,10 +11,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.api import errors
 from services.api.context import Context
 from services.api.forms import FormReader
+from services.api.intake import Intake
 from services.api.letters import Letters
 from services.api.objects import Objects
+from services.api.openapi import problems
 from services.api.publisher import Publisher
-from services.api.routes import dlq, index, jobs, queues, text, uploads
+from services.api.routes import batches, dlq, index, jobs, queues, text, uploads
 from services.api.rows import Rows
 from services.api.settings import ApiSettings
 from services.common import metrics
@@ -25,6 +27,11 @@ from services.common.storage import ObjectStore
 
 log = logging.getLogger(__name__)
 
+DLQ_REFUSALS = (
+    *("bad_json", "bad_field", "job_not_found", "letter_not_found", "request_timeout"),
+    *("job_not_failed", "job_gone", "body_too_large", "broker_unavailable", "database_unavailable"),
+)
+
 TITLE = "Queue Lab API"
 VERSION = "0.1.0"
 
@@ -32,13 +39,21 @@ VERSION = "0.1.0"
 def assemble(settings: ApiSettings, broker: Broker, store: ObjectStore, table: JobStore) -> Context:
     """Return the parts that the routes work with."""
     rows = Rows(table)
+    objects = Objects(store, max_pixels=settings.max_pixels)
+    publisher = Publisher(broker, rows, settings.layout)
     return Context(
         settings=settings,
         broker=broker,
-        objects=Objects(store, max_pixels=settings.max_pixels),
+        objects=objects,
         rows=rows,
-        publisher=Publisher(broker, rows, settings.layout),
-        forms=FormReader(max_bytes=settings.max_upload_bytes, timeout_s=settings.body_timeout_s),
+        publisher=publisher,
+        intake=Intake(objects, rows, publisher, max_bytes=settings.max_upload_bytes),
+        forms=FormReader(
+            max_bytes=settings.max_upload_bytes,
+            max_files=settings.max_batch_files,
+            max_batch_bytes=settings.max_batch_bytes,
+            timeout_s=settings.body_timeout_s,
+        ),
         letters=Letters(broker, settings.layout),
     )
 
@@ -55,8 +70,9 @@ def build(parts: Context) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.context = parts
-    for module in (uploads, text, dlq, jobs, queues, index):
+    for module in (uploads, batches, text, jobs, queues, index):
         app.include_router(module.router)
+    app.include_router(dlq.router, responses=problems(*DLQ_REFUSALS))
     checks = {
         "broker": broker_check(parts.broker),
         "storage": blocking_check(parts.objects.ping, parts.settings.s3_endpoint),

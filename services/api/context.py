@@ -8,6 +8,7 @@ from typing import cast
 from starlette.requests import Request
 
 from services.api.forms import FormReader
+from services.api.intake import Intake
 from services.api.letters import Letters
 from services.api.objects import Objects
 from services.api.publisher import Publisher
@@ -25,6 +26,7 @@ class Context:
     objects: Objects
     rows: Rows
     publisher: Publisher
+    intake: Intake
     forms: FormReader
     letters: Letters
 

@@ -44,12 +44,16 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
     {
         "bad_form": Problem(400, "Send multipart/form-data, e.g. curl -F file=@photo.jpg …/upload"),
         "one_file": Problem(400, "Send exactly one file, in the field `file` or in the field `image`."),
+        "no_files": Problem(400, "Send files: curl -F files=@a.jpg -F files=@b.jpg …/upload/batch"),
         "bad_operation": Problem(400, "docs/api.md shows the grammar; `resize,800x600` works."),
         "bad_json": Problem(400, "Send a JSON object with Content-Type: application/json."),
         "bad_field": Problem(400, "docs/api.md lists the fields of this route and what they may be."),
         "processing_time_too_long": Problem(400, "Ask for less, or raise LAB_MAX_PROCESSING_TIME_S."),
         "route_not_found": Problem(404, "GET / lists the routes."),
         "job_not_found": Problem(404, "Check the job_id; GET /jobs lists the newest jobs."),
+        "batch_not_found": Problem(
+            404, "Check the batch_id; a batch of which every file was refused has no jobs to show."
+        ),
         "letter_not_found": Problem(404, "GET /dlq lists the letters; a replay may have taken it."),
         "no_such_output": Problem(404, "GET /status/{job_id} lists the outputs of the job."),
         "object_missing": Problem(404, "It was deleted from the object store; upload the file again."),
@@ -58,11 +62,16 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         "job_exists": Problem(
             409, "An id names one job: follow it with GET /status/{id}, or choose another."
         ),
+        "idempotency_conflict": Problem(
+            409, "Choose a new Idempotency-Key for a new upload; send the same again only as it was."
+        ),
         "job_not_finished": Problem(409, "Ask GET /status/{job_id} until the status is completed."),
         "job_not_failed": Problem(409, "Only a failed job can be tried again; GET /jobs?status=failed."),
         "job_gone": Problem(409, "Send the message again with POST /produce."),
         "job_failed": Problem(409, "error_message says why; send the job again once that is mended."),
         "file_too_large": Problem(413, "Send a smaller file, or raise LAB_MAX_UPLOAD_BYTES."),
+        "batch_too_large": Problem(413, "Send fewer files in one batch, or raise LAB_MAX_BATCH_BYTES."),
+        "too_many_files": Problem(413, "Send fewer files in one batch, or raise LAB_MAX_BATCH_FILES."),
         "too_many_pixels": Problem(413, "Send a smaller image, or raise LAB_MAX_PIXELS."),
         "body_too_large": Problem(413, "Send fewer messages in one request."),
         "payload_too_large": Problem(413, "Send a smaller payload, or raise LAB_MAX_PAYLOAD_BYTES."),
@@ -72,6 +81,9 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         "internal_error": Problem(500, "This is a fault of the API; its log has the details."),
         "broker_unavailable": Problem(503, "Nothing was accepted. Start RabbitMQ, then send it again."),
         "storage_unavailable": Problem(503, "Nothing was accepted. Start the object store, then try again."),
+        "no_room": Problem(
+            503, "Nothing was accepted. Make room in the API's folder for temporary files, then try again."
+        ),
         "database_unavailable": Problem(
             503, "Start the database and the tracker, which makes the job table, then try again."
         ),
@@ -131,6 +143,14 @@ class ErrorResponse(JSONResponse):
         if not scope.get(BODY_ENDED):
             await _linger(receive)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def described(error: ApiError | QueueLabError) -> dict[str, object]:
+    """Return an error as it stands in an answer; raise it when it has no description."""
+    if error.code not in PROBLEMS:
+        raise error
+    about = {"code": error.code, "message": str(error), "hint": PROBLEMS[error.code].hint}
+    return {"error": about, **(error.more if isinstance(error, ApiError) else {})}
 
 
 def install(app: FastAPI) -> None:

@@ -11,7 +11,7 @@ from typing import BinaryIO, TypeVar
 
 from services.common import metrics
 from services.common.errors import StorageUnavailable
-from services.common.storage import ObjectStore, StoredObject, original_key
+from services.common.storage import ObjectStore, StoredObject
 from services.worker.processors import ImageInfo, inspect
 
 log = logging.getLogger(__name__)
@@ -39,24 +39,28 @@ class Objects:
         self._bucket_wanted = asyncio.Event()
         self._discarding: set[asyncio.Task[None]] = set()
 
-    async def store_original(self, job_id: str, file: BinaryIO, size: int) -> ImageInfo:
-        """Store `file` when it is an image; raise `NotAnImage` or `TooManyPixels` when it may not be one."""
+    async def store_original(self, key: str, file: BinaryIO, size: int, *, keep: bool = False) -> ImageInfo:
+        """Store `file` when it is an image; raise `NotAnImage` or `TooManyPixels` when it may not be one.
+
+        What is stored after the time-out is deleted again, unless `keep`.
+        """
         async with self._free_writers:
-            put = _run(self._writers, lambda: self._check_and_put(job_id, file, size))
+            put = _run(self._writers, lambda: self._check_and_put(key, file, size))
             try:
                 async with asyncio.timeout(self._timeout_s):
                     # Shielded: the thread goes on after a time-out, and what it stores must go again.
                     return await asyncio.shield(put)
             except TimeoutError:
-                put.add_done_callback(lambda late: self._undo(late, job_id))
+                if not keep:
+                    put.add_done_callback(lambda late: self._undo(late, key))
                 raise StorageUnavailable(f"no answer from the store in {self._timeout_s:g} s") from None
             except StorageUnavailable:
                 self._bucket_wanted.set()
                 raise
 
-    def discard(self, job_id: str) -> None:
+    def discard(self, key: str) -> None:
         """Delete an original that belongs to no job, in the background and at best effort."""
-        task = asyncio.get_running_loop().create_task(self._discard(job_id))
+        task = asyncio.get_running_loop().create_task(self._discard(key))
         self._discarding.add(task)
         task.add_done_callback(self._discarding.discard)
 
@@ -95,25 +99,25 @@ class Objects:
         self._writers.shutdown(wait=False, cancel_futures=True)
         self._readers.shutdown(wait=False, cancel_futures=True)
 
-    def _check_and_put(self, job_id: str, file: BinaryIO, size: int) -> ImageInfo:
+    def _check_and_put(self, key: str, file: BinaryIO, size: int) -> ImageInfo:
         info = inspect(file, max_pixels=self._max_pixels)
         with metrics.storage_call("put"):
-            self._store.put(original_key(job_id), file, size, info.content_type)
+            self._store.put(key, file, size, info.content_type)
         return info
 
-    def _undo(self, late: asyncio.Future[ImageInfo], job_id: str) -> None:
+    def _undo(self, late: asyncio.Future[ImageInfo], key: str) -> None:
         if late.exception() is None:
-            self.discard(job_id)
+            self.discard(key)
 
-    async def _discard(self, job_id: str) -> None:
+    async def _discard(self, key: str) -> None:
         def call() -> None:
             with metrics.storage_call("delete"):
-                self._store.delete(original_key(job_id))
+                self._store.delete(key)
 
         try:
             await _run(self._writers, call)
         except StorageUnavailable as error:
-            log.warning("original_orphaned", extra={"job_id": job_id, "error": str(error)})
+            log.warning("original_orphaned", extra={"key": key, "error": str(error)})
 
 
 def close(found: StoredObject) -> None:

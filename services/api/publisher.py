@@ -13,6 +13,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from services.api.errors import ApiError
 from services.api.rows import Rows
@@ -43,9 +44,17 @@ class Publisher:
         if not self._broker.connected:
             raise ApiError("broker_unavailable", "there is no connection to RabbitMQ", close=True)
 
-    async def register(self, jobs: Sequence[Job], *, file_size: int = 0) -> None:
-        """Insert the rows, all or none; raise `DatabaseUnavailable`."""
-        await self._rows.add([_birth(job, file_size) for job in jobs])
+    async def register(
+        self,
+        jobs: Sequence[Job],
+        *,
+        file_size: int = 0,
+        batch_id: str | None = None,
+        fingerprint: str | None = None,
+    ) -> None:
+        """Insert the rows, all or none; one that is there stays as it is. Raise `DatabaseUnavailable`."""
+        born = [_birth(job, file_size) for job in jobs]
+        await self._rows.add([replace(job, batch_id=batch_id, fingerprint=fingerprint) for job in born])
 
     async def send(self, job: Job) -> None:
         """Publish a registered job and wait for the confirm; raise an `ApiError` that carries its job_id."""

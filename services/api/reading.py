@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -48,9 +48,19 @@ async def in_time(timeout_s: float) -> AsyncIterator[None]:
 
 
 def json_body(kind: type[BaseModel]) -> dict[str, Any]:
-    """Return how the OpenAPI page describes a body of this kind."""
+    """Return how a body of this kind is described, whole: references would lead out of it."""
     schema = kind.model_json_schema()
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    inner = schema.pop("$defs", {})
+    whole = _inlined(schema, inner)
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": whole}}}}
+
+
+def _inlined(part: Any, inner: Mapping[str, Any]) -> Any:  # noqa: ANN401  (any JSON)
+    if isinstance(part, dict):
+        if "$ref" in part:
+            return _inlined(inner[part["$ref"].rpartition("/")[2]], inner)
+        return {name: _inlined(value, inner) for name, value in part.items()}
+    return [_inlined(value, inner) for value in part] if isinstance(part, list) else part
 
 
 async def read_json(request: Request, kind: type[ModelT], *, max_bytes: int, timeout_s: float) -> ModelT:

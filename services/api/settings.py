@@ -22,6 +22,10 @@ class ApiSettings(
 
     port: Port = Field(default=8000, description="HTTP port; 0 picks a free one")
     max_upload_bytes: int = Field(default=20 * 1024 * 1024, gt=0, description="largest file accepted, bytes")
+    max_batch_files: int = Field(default=100, gt=0, le=1000, description="most files in one batch")
+    max_batch_bytes: int = Field(
+        default=200 * 1024 * 1024, gt=0, description="largest batch accepted, bytes of all its files"
+    )
     max_payload_bytes: int = Field(
         default=64 * 1024, gt=0, description="largest payload of a text job, bytes as JSON"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from services.api.intake import Receipt
 from services.api.letters import Letter
 from services.common.jobs import JobRow
 from services.common.messages import Clock, Kind, Stage
@@ -78,6 +79,19 @@ def job_view(row: JobRow) -> dict[str, Any]:
             {**output.model_dump(), "link": f"/jobs/{row.job_id}/{output.name}"} for output in row.outputs
         ],
         "links": links(row.job_id, row.kind),
+    }
+
+
+def accepted_view(receipt: Receipt) -> dict[str, Any]:
+    """Return a job that was just accepted."""
+    return {
+        "job_id": receipt.job_id,
+        "id": receipt.job_id,
+        "filename": receipt.filename,
+        "status": receipt.status,
+        "operations": split(receipt.operations),
+        "message": "Accepted. Follow links.status until it says completed or failed.",
+        "links": links(receipt.job_id, "image"),
     }
 
 

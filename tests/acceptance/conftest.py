@@ -32,5 +32,5 @@ def whole_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture
 def stack(whole_stack: Stack) -> Stack:
     """Give the stack with two workers and all of it running, whatever the test before did to it."""
-    whole_stack.runtime.up(Options(counts={"worker": 2}))
+    whole_stack.runtime.up(Options(counts={"worker": 2}, layout="single"))
     return whole_stack

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,6 +54,16 @@ class Stack:
         self, workload: Workload, act: Callable[[Live], None] = lambda _: None, stall_s: float = 40
     ) -> Ledger:
         """Send a workload at once, let `act` do its worst meanwhile, and return the ledger."""
+        return balance(self.send(workload, act, stall_s=stall_s).records)
+
+    def send(
+        self,
+        workload: Workload,
+        act: Callable[[Live], None] = lambda _: None,
+        offsets_s: Sequence[float] | None = None,
+        stall_s: float = 40,
+    ) -> Outcome:
+        """Send a workload, at once or at the offsets, let `act` work meanwhile, and return its records."""
         live = Live()
 
         def watch(progress: Progress) -> None:
@@ -61,10 +71,9 @@ class Stack:
 
         session = Session(self.runtime.address("api"), self.access.broker, watch, stall_s)
         with ThreadPoolExecutor(1) as pool:
-            running = pool.submit(lambda: asyncio.run(session.run(workload)))
+            running = pool.submit(lambda: asyncio.run(session.run(workload, offsets_s)))
             act(live)
-            outcome: Outcome = running.result(RUN_TIMEOUT_S)
-        return balance(outcome.records)
+            return running.result(RUN_TIMEOUT_S)
 
     def ask(self, path: str) -> Answer:
         """Ask the API."""

@@ -95,3 +95,17 @@ def test_workers_consume_again_soon_after_the_broker_is_back(stack: Stack) -> No
 def _notified(stack: Stack) -> Counter[str]:
     lines = (json.loads(line.text) for line in stack.runtime.logs("notifier-1", lines=100_000))
     return Counter(line["job_id"] for line in lines if line["event"] == "notification_sent")
+
+
+def test_an_api_killed_under_uploads_keeps_every_promise(stack: Stack) -> None:
+    """Every 202 is kept; what got no answer is sent again under its key, and is the same job."""
+
+    def kill(live: Live) -> None:
+        live.until(lambda progress: 5 <= progress.accepted < progress.jobs)
+        stack.runtime.kill("api-1")
+
+    ledger = stack.run(images(200, pause_s=0), kill)
+    assert ledger.resent >= 1, "the kill hit no upload; the test shows nothing"
+    assert ledger.unknown == 0
+    assert ledger.duplicated == 0
+    _all_done(ledger, 200)

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from labkit.errors import CountError, LabError, NotReady, NotRunning, StackDown, UnknownName
+from labkit.errors import BadValue, CountError, LabError, NotReady, NotRunning, StackDown, UnknownName
 from labkit.project import Project
 from labkit.runtime.base import Event, Instance, Progress, Runtime, State
 from labkit.runtime.fake import FakeRuntime
@@ -20,8 +20,17 @@ from labkit.stack import Options, Port, Service
 
 PROGRAM = ("-m", "tests.contract.standin")
 TABLE = (
-    Service("worker", "does jobs", command=PROGRAM, needs=("desk",), scalable=True),
-    Service("desk", "takes orders", command=PROGRAM, ports=(Port("http", 8000), Port("extra", 8400))),
+    Service("worker", "does jobs", command=PROGRAM, needs=("desk",), scalable=True, layout="single"),
+    Service(
+        "pool", "does some jobs", command=PROGRAM, needs=("desk",), scalable=True, layout="per-operation"
+    ),
+    Service(
+        "desk",
+        "takes orders",
+        command=PROGRAM,
+        ports=(Port("http", 8000), Port("extra", 8400)),
+        reads=("LAB_PREFETCH",),
+    ),
 )
 
 
@@ -106,6 +115,14 @@ def test_up_replaces_what_has_changed(stack: Runtime) -> None:
     assert stack.environment()["LAB_PREFETCH"] == "4"
 
 
+def test_up_replaces_before_it_adds(stack: Runtime) -> None:
+    """Whom somebody may be waiting for is back before newcomers start."""
+    events: list[Event] = []
+    stack.up(Options(counts={"worker": 3}, prefetch=4), events.append)
+    told = [(event.progress, event.instance) for event in events]
+    assert told.index((Progress.READY, "worker-2")) < told.index((Progress.STARTING, "worker-3"))
+
+
 def test_up_mends_the_stack(stack: Runtime) -> None:
     """`up` starts what was held down and resumes what was paused."""
     stack.kill("worker-1", respawn=False)
@@ -131,6 +148,7 @@ def test_only_starts_nothing_else(runtime: Runtime) -> None:
         (Options(counts={"worker": -1}), CountError),
         (Options(counts={"nobody": 1}), UnknownName),
         (Options(only=("nobody",)), UnknownName),
+        (Options(settings={"LAB_LAYOUT": "round"}), BadValue),
     ],
 )
 def test_up_refuses_what_cannot_be(runtime: Runtime, options: Options, error: type[LabError]) -> None:
@@ -169,6 +187,27 @@ def test_scale_refuses_what_cannot_be(stack: Runtime) -> None:
         with pytest.raises(error):
             stack.scale(service, count)
     assert len(stack.instances()) == 3
+
+
+def test_a_change_of_the_layout_changes_the_workers(stack: Runtime) -> None:
+    """The layout's own workers are ready before the others end; whom it does not concern is left alone."""
+    before = by_name(stack)
+    events: list[Event] = []
+    stack.up(Options(layout="per-operation"), events.append)
+    assert by_name(stack) == {"pool-1": by_name(stack)["pool-1"], "desk-1": before["desk-1"]}
+    told = [(event.progress, event.instance) for event in events]
+    assert told.index((Progress.READY, "pool-1")) < told.index((Progress.STOPPING, "worker-1"))
+    stack.scale("pool", 2)
+    stack.up(Options(layout="single"))
+    assert by_name(stack).keys() == before.keys()
+
+
+def test_scale_refuses_what_the_layout_does_not_run(stack: Runtime) -> None:
+    """A service of the other layout cannot be scaled; the answer says how to change the layout."""
+    with pytest.raises(CountError) as refused:
+        stack.scale("pool", 2)
+    assert "labctl up --layout per-operation" in refused.value.next_step
+    assert "worker" in refused.value.next_step
 
 
 def test_a_killed_instance_comes_back(stack: Runtime) -> None:

@@ -18,12 +18,13 @@ from PIL import Image
 
 from services.api.app import assemble, build
 from services.api.settings import ApiSettings
-from services.common.broker import Delivery
+from services.common.broker import Delivery, Outgoing
+from services.common.errors import BrokerUnavailable
 from services.common.jobs import JobStore
 from services.common.messages import Event, Job
 from services.common.program import serving
 from services.common.testing import MemoryBroker, MemoryStore
-from services.common.topology import declarations, run_queue
+from services.common.topology import JOBS, declarations, run_queue
 
 ResultT = TypeVar("ResultT")
 
@@ -60,9 +61,20 @@ class Api:
         content = picture() if data is None else data
         return self.form({"file": ("photo.jpg", content), **fields})
 
-    def form(self, fields: Any) -> urllib3.BaseHTTPResponse:  # noqa: ANN401  (what urllib3 takes as fields)
-        """Send a form."""
-        return self.http.request("POST", self.url + "/upload", fields=fields)
+    def form(
+        self,
+        fields: Any,  # noqa: ANN401  (what urllib3 takes as fields)
+        path: str = "/upload",
+        key: str = "",
+    ) -> urllib3.BaseHTTPResponse:
+        """Send a form, with an idempotency key if there is one."""
+        headers = {"Idempotency-Key": key} if key else {}
+        return self.http.request("POST", self.url + path, fields=fields, headers=headers)
+
+    def batch(self, *files: bytes, key: str = "", **fields: str) -> urllib3.BaseHTTPResponse:
+        """Send files in one form, and text fields."""
+        parts = [("files", (f"{place}.jpg", data)) for place, data in enumerate(files)]
+        return self.form([*parts, *fields.items()], "/upload/batch", key)
 
     def run(self, work: Coroutine[Any, Any, ResultT]) -> ResultT:
         """Run a coroutine on the API's loop."""
@@ -90,6 +102,18 @@ class Api:
         return self.run(take())
 
 
+class Unconfirming(MemoryBroker):
+    """A broker that takes messages of one exchange and never confirms them."""
+
+    exchange = JOBS
+
+    async def publish(self, message: Outgoing) -> None:
+        """Route a message, and break the connection before the confirm."""
+        await super().publish(message)
+        if message.exchange == self.exchange:
+            raise BrokerUnavailable("no confirm within 10 s")
+
+
 def picture(width: int = 64, height: int = 48, kind: str = "JPEG") -> bytes:
     """Return a small picture."""
     data = io.BytesIO()
@@ -112,7 +136,11 @@ def code(response: urllib3.BaseHTTPResponse) -> tuple[int, str]:
 
 @contextlib.contextmanager
 def running(
-    folder: Path, *, broker: Callable[[], MemoryBroker] | None = None, **settings: object
+    folder: Path,
+    *,
+    broker: Callable[[], MemoryBroker] | None = None,
+    store: Callable[[], MemoryStore] = MemoryStore,
+    **settings: object,
 ) -> Iterator[Api]:
     """Serve the API while the block runs, with `settings` over the defaults."""
     table = JobStore(f"sqlite:///{folder}/lab.db")
@@ -124,12 +152,12 @@ def running(
 
     async def serve() -> None:
         loop = asyncio.get_running_loop()
-        store = MemoryStore()
+        memory_store = store()
         async with make() as memory:
             memory.declare(EVENTS)
-            parts = assemble(wanted, memory, store, table)
+            parts = assemble(wanted, memory, memory_store, table)
             async with serving(build(parts), wanted) as url:
-                ready.set_result(Api(url, memory, store, table, loop))
+                ready.set_result(Api(url, memory, memory_store, table, loop))
                 await loop.run_in_executor(None, stop.wait)
             await parts.publisher.drain()
             await parts.objects.drain()

@@ -23,7 +23,7 @@ from labkit.project import Project
 from labkit.runtime.base import Notify, Runtime, State, ignore
 from labkit.runtime.fake import FakeRuntime
 from labkit.settings import LabSettings
-from labkit.stack import KEEP, Options
+from labkit.stack import KEEP, WORKERS, Options
 from services.api.app import assemble, build
 from services.api.settings import ApiSettings
 from services.common.broker import Broker, Delivery
@@ -72,7 +72,7 @@ class LivelyBroker(MemoryBroker):
     async def _beat_forever(self) -> None:
         while True:
             for entry in self._world.runtime.instances():
-                if entry.service == "worker" and entry.state == State.RUNNING:
+                if entry.service in WORKERS and entry.state == State.RUNNING:
                     await self.publish(heartbeat_envelope(self._world.heartbeat(entry.name)))
             await asyncio.sleep(BEAT_S)
 

@@ -50,6 +50,13 @@ def test_a_message_becomes_a_job(api: Api) -> None:
     assert api.events()[0].name == "job.queued"
 
 
+def test_a_message_has_a_priority(api: Api) -> None:
+    """It is carried to the message of the broker; 0 when it is missing."""
+    api.post("/produce", {"payload": 1, "priority": 9})
+    api.post("/batch-produce", {"messages": [{"payload": 2}, {"payload": 3, "priority": 4}]})
+    assert {job.payload: job.priority for job in api.jobs("text.jobs")} == {1: 9, 2: 0, 3: 4}
+
+
 def test_a_batch_becomes_jobs_in_one_go(api: Api) -> None:
     """The 201 counts the messages, and names them in their order."""
     sent = {"messages": [{"id": f"m-{number}", "payload": number} for number in range(50)]}
@@ -72,6 +79,9 @@ def test_a_batch_becomes_jobs_in_one_go(api: Api) -> None:
         ({"payload": 1, "id": "a b"}, "bad_field"),
         ({"payload": 1, "id": 7}, "bad_field"),
         ({"payload": 1, "id": "x" * 65}, "bad_field"),
+        ({"payload": 1, "priority": 10}, "bad_field"),
+        ({"payload": 1, "priority": "1"}, "bad_field"),
+        ({"payload": 1, "priority": 1.5}, "bad_field"),
         ({"payload": 1, "processing_time": "1"}, "bad_field"),
         ({"payload": 1, "processing_time": True}, "bad_field"),
         ({"payload": 1, "processing_time": -1}, "bad_field"),

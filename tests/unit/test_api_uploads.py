@@ -12,34 +12,19 @@ from urllib.parse import urlsplit
 import pytest
 import sqlalchemy as sa
 
-from services.api.routes.uploads import canonical
-from services.common.broker import Outgoing
-from services.common.errors import BrokerUnavailable
+from services.api.operations import canonical
 from services.common.jobs import Filter
-from services.common.testing import MemoryBroker
-from services.common.topology import EVENTS, JOBS, declarations
+from services.common.topology import EVENTS, declarations
 from services.worker.processors import BadOperation
 from test_images import generate_sample
 from tests.checkout import eventually
-from tests.support.api import Api, answer, code, picture, running
+from tests.support.api import Api, Unconfirming, answer, code, picture, running
 
 
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[Api]:
     with running(tmp_path) as api:
         yield api
-
-
-class Unconfirming(MemoryBroker):
-    """A broker that takes messages of one exchange and never confirms them."""
-
-    exchange = JOBS
-
-    async def publish(self, message: Outgoing) -> None:
-        """Route a message, and break the connection before the confirm."""
-        await super().publish(message)
-        if message.exchange == self.exchange:
-            raise BrokerUnavailable("no confirm within 10 s")
 
 
 class Uneventful(Unconfirming):
@@ -165,7 +150,7 @@ def test_sleeps_are_capped_together(api: Api) -> None:
 
 def test_operations_that_grow_too_long_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Canonical text is longer than what was sent; a message has room for so much of it."""
-    monkeypatch.setattr("services.api.routes.uploads.MAX_OPERATIONS", 20)
+    monkeypatch.setattr("services.api.operations.MAX_OPERATIONS", 20)
     with pytest.raises(BadOperation, match="longer than 20"):
         canonical("resize,watermark,hello", 5)
 

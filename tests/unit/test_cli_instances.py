@@ -12,6 +12,8 @@ import typer
 from labkit import faults
 from labkit.cli.instances import counts
 from labkit.faults import brought_back
+from labkit.stack import Options
+from services.common.topology import Layout
 from tests.support.lab import World
 
 
@@ -76,7 +78,52 @@ def test_a_service_that_runs_once_is_not_scaled(world: World) -> None:
     """The refusal names the services that scale."""
     result = world.run("scale", "tracker", "2")
     assert result.exit_code == 1
-    assert "worker, api" in result.stderr
+    assert "worker, rotate, resize, force_resize, convert, other, api" in result.stderr
+
+
+def test_pools_scale_one_by_one(world: World) -> None:
+    """In the layout per-operation `scale convert=3` waits for the heartbeats of the pool."""
+    world.runtime.up(Options(layout="per-operation"))
+    result = world.run("scale", "convert=3")
+    assert result.stdout.startswith("convert: 1 → 3, ready in ")
+    assert world.names("convert") == ["convert-1", "convert-2", "convert-3"]
+
+
+@pytest.mark.parametrize(
+    ("layout", "typed", "other", "offered"),
+    [
+        ("single", "convert=3", "per-operation", "worker, api"),
+        ("per-operation", "3", "single", "rotate, resize, force_resize, convert, other, api"),
+    ],
+)
+def test_what_the_layout_does_not_run_is_not_scaled(
+    world: World, layout: Layout, typed: str, other: Layout, offered: str
+) -> None:
+    """The refusal names what scales in this layout, and how to change to the other."""
+    world.runtime.up(Options(layout=layout))
+    result = world.run("scale", typed)
+    assert result.exit_code == 1
+    assert f"runs only in the layout {other}" in result.stderr
+    assert offered in result.stderr
+    assert f"up --layout {other}" in result.stderr
+
+
+def test_a_worker_of_a_pool_is_killed_with_its_job(world: World) -> None:
+    """Pools are workers: `--random` finds them, and their job is told."""
+    world.runtime.up(Options(layout="per-operation"))
+    world.held["convert-1"] = ("job-9",)
+    assert "It held job job-9." in world.run("kill", "convert").stdout
+    shown = world.run("kill", "--random").stdout
+    assert shown.count("Killed ") == 1
+    assert "held" in shown
+
+
+def test_without_workers_chance_hits_nobody(world: World) -> None:
+    """`kill --random` with no worker at all says how to start one."""
+    world.runtime.scale("worker", 0)
+    result = world.run("kill", "--random")
+    assert result.exit_code == 1
+    assert "scale worker=1" in result.stderr
 
 
 def test_kill_names_its_victim_and_the_job_it_held(world: World) -> None:

@@ -14,8 +14,9 @@ from typer.main import get_command
 
 from labkit.cli.app import app
 from labkit.cli.context import ask_person
-from labkit.cli.options import complete_instances, complete_scale, complete_targets
+from labkit.cli.options import complete_instances, complete_layouts, complete_scale, complete_targets
 from labkit.errors import LabError
+from labkit.stack import WORKERS
 from services.common.jobs import NewJob
 from tests.support.lab import ForgetfulRuntime, World
 
@@ -62,6 +63,38 @@ def test_up_passes_prefetch_on(world: World) -> None:
     """`--prefetch` reaches the programs."""
     world.run("up", "--prefetch", "10")
     assert world.runtime.environment()["LAB_PREFETCH"] == "10"
+
+
+def test_up_changes_the_layout(world: World) -> None:
+    """`--layout` replaces the workers by pools, and is kept until it is changed."""
+    world.up(workers=3)
+    assert "5 workers in pools" in world.run("up", "--layout", "per-operation").stdout
+    pools = ["rotate-1", "resize-1", "force_resize-1", "convert-1", "other-1"]
+    assert [name for name in world.states() if name.partition("-")[0] in WORKERS] == pools
+    shown = world.run("up", "--workers", "2").stdout
+    assert "5 workers in pools" in shown
+    assert "scale convert=3" in shown
+    assert world.run("status").stdout.startswith("Project class, local runtime, layout per-operation")
+    assert "image.convert" in world.run("status").stdout
+    assert "2 workers." in world.run("up", "--layout", "single").stdout
+
+
+def test_a_layout_of_the_environment_is_a_choice_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`LAB_LAYOUT` chooses the layout; `config` shows the one in force."""
+    world.run("up", "--layout", "single")
+    monkeypatch.setenv("LAB_LAYOUT", "per-operation")
+    assert "5 workers in pools" in world.run("up").stdout
+    found = {entry["name"]: entry for entry in json.loads(world.run("config", "--json").stdout)}
+    assert found["LAB_LAYOUT"]["value"] == "per-operation"
+
+
+def test_an_unknown_layout_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A typing error in a layout starts nothing and lists the layouts."""
+    monkeypatch.setenv("LAB_LAYOUT", "singel")
+    for result in (world.run("up"), world.run("up", "--layout", "pools")):
+        assert result.exit_code == 1
+        assert "single, per-operation" in result.stderr
+    assert world.states() == {}
 
 
 def test_an_option_after_up_wins_over_the_one_before(world: World) -> None:
@@ -112,7 +145,8 @@ def test_without_a_stack_a_command_says_how_to_start_it(world: World, arguments:
 
 def test_reset_empties_everything_and_restores_the_defaults(world: World) -> None:
     """After `reset` there is no message, job or object, one worker, prefetch 1, layout single."""
-    world.up(workers=3).waiting = 4
+    world.up(workers=3).run("up", "--layout", "per-operation")
+    world.waiting = 4
     world.store.objects["originals/1"] = (b"x", "image/png")
     table = world.jobs()
     table.add([new_job("one"), new_job("two")])
@@ -247,7 +281,16 @@ def test_names_complete_themselves(world: World) -> None:
     context = typer.Context(get_command(app), obj=world.up(workers=2).lab())
     assert complete_targets(context, "work") == ["worker", "worker-1", "worker-2"]
     assert complete_instances(context, "api") == ["api-1"]
-    assert complete_scale("") == ["worker=", "api="]
+    assert complete_scale("") == [
+        "worker=",
+        "rotate=",
+        "resize=",
+        "force_resize=",
+        "convert=",
+        "other=",
+        "api=",
+    ]
+    assert complete_layouts("p") == ["per-operation"]
     world.fault = LabError("The state cannot be read.", "")
     assert complete_instances(context, "work") == []
 

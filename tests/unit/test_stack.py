@@ -11,8 +11,10 @@ from labkit.errors import CountError, UnknownName
 from labkit.project import Project
 from labkit.stack import (
     KEEP,
+    LAYOUTS,
     MAX_INSTANCES,
     SERVICES,
+    WORKERS,
     Options,
     check_count,
     find_service,
@@ -20,6 +22,8 @@ from labkit.stack import (
     launches,
     waves,
 )
+from services.common.topology import IMAGE_POOLS, WORK_QUEUES, Layout, filled_in
+from services.worker.settings import WorkerSettings
 
 BACKING = {"LAB_AMQP_URL": "amqp://own", "LAB_S3_ENDPOINT": "http://own", "LAB_S3_ACCESS_KEY": "own"}
 NAMES = [service.name for service in SERVICES]
@@ -31,9 +35,10 @@ def counts(options: Options) -> Mapping[str, int]:
 
 
 def test_the_table_is_the_stack() -> None:
-    """The stack has these six services, under these names."""
-    assert sorted(NAMES) == ["api", "notifier", "object-store", "rabbitmq", "tracker", "worker"]
-    assert {service.name for service in SERVICES if service.scalable} == {"api", "worker"}
+    """The stack has these six services, and the pools of the layout per-operation."""
+    six = {"api", "notifier", "object-store", "rabbitmq", "tracker", "worker"}
+    assert set(NAMES) == six | set(IMAGE_POOLS)
+    assert {service.name for service in SERVICES if service.scalable} == {"api", *WORKERS}
 
 
 def test_ports_do_not_collide() -> None:
@@ -62,22 +67,45 @@ def test_any_part_of_the_stack_has_an_order(names: set[str]) -> None:
 
 
 def test_by_default_everything_runs_once() -> None:
-    """Without choices each service runs once, and its settings are left to the program."""
-    assert counts(KEEP) == dict.fromkeys(NAMES, 1)
-    assert all(launch.env == BACKING for launch in launches(SERVICES, KEEP, BACKING))
+    """Without choices each service of the layout single runs once, its settings left to the program."""
+    assert counts(KEEP) == dict.fromkeys(NAMES, 1) | dict.fromkeys(IMAGE_POOLS, 0)
+    assert all(launch.env == BACKING for launch in launches(SERVICES, KEEP, BACKING) if launch.count)
+
+
+def test_each_layout_has_workers_of_its_own() -> None:
+    """A layout runs its own workers; a number chosen for the others is kept for later."""
+    options = Options(counts={"worker": 3, "convert": 2}, layout="per-operation")
+    pools = dict.fromkeys(IMAGE_POOLS, 1) | {"convert": 2}
+    assert {name: counts(options)[name] for name in WORKERS} == {"worker": 0, **pools}
+    single = counts(Options(layout="single").over(options))
+    assert {name: single[name] for name in WORKERS} == {"worker": 3, **dict.fromkeys(IMAGE_POOLS, 0)}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_work_queue_has_a_consumer_in_each_layout(layout: Layout) -> None:
+    """What a change of the layout leaves in a queue, or a retry queue hands back, is found by somebody."""
+    env = {
+        launch.service.name: launch.env
+        for launch in launches(SERVICES, Options(layout=layout), BACKING)
+        if launch.count and launch.service.name in WORKERS
+    }
+    consumed = [
+        queue for own in env.values() for queue in WorkerSettings(queues=own.get("LAB_QUEUES", "")).consumed
+    ]
+    assert sorted(consumed) == sorted(WORK_QUEUES)
+    assert set(filled_in(layout)) <= set(consumed)
 
 
 def test_choices_reach_the_programs() -> None:
-    """Layout, prefetch, concurrency and further settings become variables of every program."""
+    """Layout, prefetch and concurrency reach those whom they concern, further settings reach everybody."""
     options = Options(layout="per-operation", prefetch=2, concurrency=3, settings={"LAB_MAX_PIXELS": "9"})
-    for launch in launches(SERVICES, options, BACKING):
-        assert launch.env == {
-            **BACKING,
-            "LAB_LAYOUT": "per-operation",
-            "LAB_PREFETCH": "2",
-            "LAB_CONCURRENCY": "3",
-            "LAB_MAX_PIXELS": "9",
-        }
+    found = {launch.service.name: launch.env for launch in launches(SERVICES, options, BACKING)}
+    shared = {**BACKING, "LAB_MAX_PIXELS": "9"}
+    work = {**shared, "LAB_PREFETCH": "2", "LAB_CONCURRENCY": "3"}
+    assert found["worker"] == work
+    assert found["convert"] == {**work, "LAB_QUEUES": "image.convert"}
+    assert found["api"] == {**shared, "LAB_LAYOUT": "per-operation"}
+    assert found["tracker"] == shared
 
 
 def test_counts_make_names() -> None:
@@ -110,6 +138,13 @@ def test_later_choices_go_over_earlier_ones() -> None:
         settings={"LAB_A": "1", "LAB_B": "2"},
     )
     assert KEEP.over(earlier).counts == {"worker": 3}
+
+
+def test_a_setting_that_has_changed_is_newer_than_an_option() -> None:
+    """A variable wins over an option of an earlier command, but not when it stood there already then."""
+    earlier = Options(layout="single", prefetch=5, settings={"LAB_PREFETCH": "2"})
+    later = Options(settings={"LAB_LAYOUT": "per-operation", "LAB_PREFETCH": "2"}).over(earlier)
+    assert later.environment() == {"LAB_LAYOUT": "per-operation", "LAB_PREFETCH": "5"}
 
 
 def test_a_zero_is_a_choice() -> None:

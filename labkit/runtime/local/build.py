@@ -13,7 +13,7 @@ from labkit.runtime.local.processes import marks as marks_of
 from labkit.runtime.local.state import Entry, Identity, LocalState, spawn_log, write_state
 from labkit.runtime.local.supervisor import Supervisor, launch, new_endpoint
 from labkit.runtime.local.wait import Report
-from labkit.runtime.private import make_private_dir
+from labkit.runtime.private import check_room, make_private_dir
 
 # Longer than the longest job, so that a worker ends with its work done and acknowledged.
 GRACE_S = 8.0
@@ -28,20 +28,15 @@ class Builder:
         self._environ = environ
         self._report = report
 
-    def reconcile(
-        self, state: LocalState, wanted: Sequence[Placement], scope: Collection[str] | None
-    ) -> tuple[LocalState, list[Placement]]:
-        """End what is not wanted or has changed; give the new state and what is to be started.
-
-        `scope` names the services that the command is about; None means all. Raises PortTaken.
-        """
+    def reconcile(self, state: LocalState, wanted: Sequence[Placement]) -> tuple[LocalState, list[Placement]]:
+        """End what has changed; give the new state and what is to be started. Raises PortTaken."""
         fits = {placement.name: placement.fingerprint for placement in wanted}
         unfit = [
             name
             for name, entry in state.instances.items()
-            if (scope is None or entry.service in scope) and entry.fingerprint != fits.get(name)
+            if name in fits and entry.fingerprint != fits[name]
         ]
-        self.remove(state, unfit)
+        self._end(state, unfit)
         present = set(Supervisor(state.supervisor).names()) if state.supervisor else set()
         missing = [placement for placement in wanted if placement.name not in present]
         check_ports({port: new.name for new in missing for port in new.ports}, self._project.port_offset)
@@ -72,8 +67,24 @@ class Builder:
         log = logs.log_file(self._project.log_dir, placement.name)
         Supervisor(state.supervisor).add(placement.name, placement.argv, env, log)
 
-    def remove(self, state: LocalState, names: Sequence[str]) -> None:
-        """End instances politely; they will not be started again."""
+    def retire(
+        self, state: LocalState, wanted: Sequence[Placement], scope: Collection[str] | None
+    ) -> LocalState:
+        """End what is not wanted any more; `scope` names the services that this is about, None means all."""
+        stays = {placement.name for placement in wanted}
+        leaving = [
+            name
+            for name, entry in state.instances.items()
+            if name not in stays and (scope is None or entry.service in scope)
+        ]
+        self._end(state, leaving)
+        kept = {name: entry for name, entry in state.instances.items() if name not in leaving}
+        state = replace(state, instances=kept)
+        write_state(self._project, state)
+        return state
+
+    def _end(self, state: LocalState, names: Sequence[str]) -> None:
+        """End instances politely; the supervisor does not start them again."""
         if state.supervisor is not None:
             for name in names:
                 Supervisor(state.supervisor).release(name)
@@ -87,7 +98,7 @@ class Builder:
 
 def make_folders(project: Project) -> None:
     """Make the folders of a stack that is about to start; logs and counters of an earlier one go."""
-    make_private_dir(project.state_dir)
+    check_room(make_private_dir(project.state_dir))
     for folder in (project.data_dir, project.log_dir, project.state_dir / "spawns"):
         make_private_dir(folder)
     for path in [*project.log_dir.iterdir(), *(project.state_dir / "spawns").iterdir()]:

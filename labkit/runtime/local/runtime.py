@@ -52,12 +52,18 @@ class LocalRuntime(LocalReader):
             wanted = self._placer().placements(chosen)
             state = replace(state, options=replace(chosen, only=()))
             builder = self._builder(report)
-            state, missing = builder.reconcile(state, wanted, options.only or None)
+            before = set(state.instances)
+            state, missing = builder.reconcile(state, wanted)
             for wave in waves(self._table, {new.service.name for new in wanted}):
-                self._start(builder, state, [new for new in missing if new.service.name in wave])
-                names = [new.name for new in wanted if new.service.name in wave]
-                self._thaw(names)
-                self._wait(names, _READY_S, report)
+                due = [new for new in wanted if new.service.name in wave]
+                # Newcomers would slow down the start of the replaced ones, which somebody waits for.
+                for group in _split(due, before):
+                    self._start(builder, state, [new for new in group if new in missing])
+                    names = [new.name for new in group]
+                    self._thaw(names)
+                    self._wait(names, _READY_S, report)
+            # Last, so that queues keep their consumers while the new ones start.
+            builder.retire(state, wanted, options.only or None)
 
     def down(self, *, delete_data: bool = False, notify: Notify = ignore) -> None:
         """See `Runtime.down`."""
@@ -77,7 +83,8 @@ class LocalRuntime(LocalReader):
             chosen = replace(state.options, counts={**state.options.counts, service: count})
             wanted = [new for new in self._placer().placements(chosen) if new.service.name == service]
             builder = self._builder(report)
-            state, missing = builder.reconcile(replace(state, options=chosen), wanted, {service})
+            state = builder.retire(replace(state, options=chosen), wanted, {service})
+            state, missing = builder.reconcile(state, wanted)
             self._start(builder, state, missing)
         self._wait([new.name for new in wanted], _READY_S, report)
 
@@ -198,3 +205,8 @@ class LocalRuntime(LocalReader):
             (name, services[state.instances[name].service]) for name in names if name in state.instances
         ]
         Waiter(self.project, Probe(self._credentials()), report).wait(targets, within_s)
+
+
+def _split(due: Sequence[Placement], before: Collection[str]) -> tuple[list[Placement], list[Placement]]:
+    """Part those that ran before from newcomers."""
+    return [new for new in due if new.name in before], [new for new in due if new.name not in before]

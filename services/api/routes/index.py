@@ -5,11 +5,14 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
+from services.api.answers import Index
+
 router = APIRouter()
 
 LINKS = {
     "upload": "/upload",
     "produce": "/produce",
+    "upload_batch": "/upload/batch",
     "batch_produce": "/batch-produce",
     "jobs": "/jobs",
     "queues": "/queues",
@@ -21,7 +24,7 @@ LINKS = {
 }
 
 
-@router.get("/")
+@router.get("/", response_model=Index)
 async def index(request: Request) -> Response:
     """Return the name, the version and the routes of this API."""
     return JSONResponse({"name": request.app.title, "version": request.app.version, "links": LINKS})

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
+from services.api.answers import BYTES, JobAnswer, JobPage
 from services.api.context import Context, context
 from services.api.downloads import download, output_name
 from services.api.errors import ApiError
+from services.api.openapi import problems
 from services.api.views import job_view
 from services.common.jobs import Filter, JobRow
 from services.common.messages import Status
@@ -18,37 +21,51 @@ router = APIRouter()
 
 MAX_LISTED = 200
 MAX_CURSOR = 2**31 - 1
+OPERATION = "^[a-z][a-z0-9_-]*$"
+
+MISSING = problems("job_not_found", "database_unavailable")
+UNREADABLE = ("no_such_output", "object_missing", "storage_unavailable", "database_unavailable")
+UNCHANGED = {"description": "the bytes are those of If-None-Match"}
 
 
-@router.get("/status/{job_id}")
+@router.get("/status/{job_id}", response_model=JobAnswer, responses=MISSING)
 async def status(request: Request, job_id: str) -> Response:
     """Return where a job is."""
     return JSONResponse(job_view(await _find(context(request), job_id)))
 
 
-@router.get("/jobs")
+@router.get("/jobs", response_model=JobPage, responses=problems("bad_field", "database_unavailable"))
 async def jobs(
     request: Request,
     status: Status | None = None,
-    operation: Annotated[str | None, Query(min_length=1, max_length=60)] = None,
+    operation: Annotated[str | None, Query(max_length=60, pattern=OPERATION)] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 50,
     cursor: Annotated[int | None, Query(ge=1, le=MAX_CURSOR)] = None,
 ) -> Response:
     """Return jobs, newest first; `next_cursor` asks for the page after this one, null when there is none."""
-    wanted = Filter(status=status, operation=operation, limit=limit + 1, cursor=cursor)
-    found = await context(request).rows.list(wanted)
-    page = found[:limit]
-    following = page[-1].id if len(found) > limit else None
-    return JSONResponse({"jobs": [job_view(row) for row in page], "next_cursor": following})
+    wanted = Filter(status=status, operation=operation, limit=limit, cursor=cursor)
+    return JSONResponse(await listed(context(request), wanted))
 
 
-@router.get("/jobs/{job_id}")
+async def listed(parts: Context, wanted: Filter) -> dict[str, Any]:
+    """Return a page of jobs, and the cursor of the next one."""
+    found = await parts.rows.list(replace(wanted, limit=wanted.limit + 1))
+    page = found[: wanted.limit]
+    following = page[-1].id if len(found) > wanted.limit else None
+    return {"jobs": [job_view(row) for row in page], "next_cursor": following}
+
+
+@router.get("/jobs/{job_id}", response_model=JobAnswer, responses=MISSING)
 async def job(request: Request, job_id: str) -> Response:
     """Return where a job is: the same as /status/{job_id}."""
     return JSONResponse(job_view(await _find(context(request), job_id)))
 
 
-@router.get("/jobs/{job_id}/original")
+@router.get(
+    "/jobs/{job_id}/original",
+    response_class=Response,
+    responses={200: BYTES, 304: UNCHANGED, **problems("job_not_found", *UNREADABLE)},
+)
 async def original(request: Request, job_id: str) -> Response:
     """Return the bytes that were uploaded."""
     row = await _find(context(request), job_id)
@@ -57,7 +74,15 @@ async def original(request: Request, job_id: str) -> Response:
     return await download(request, context(request).objects, row.original_path, row.filename)
 
 
-@router.get("/jobs/{job_id}/{name}")
+@router.get(
+    "/jobs/{job_id}/{name}",
+    response_class=Response,
+    responses={
+        200: BYTES,
+        304: UNCHANGED,
+        **problems("job_not_found", "job_not_finished", "job_failed", *UNREADABLE),
+    },
+)
 async def output(request: Request, job_id: str, name: str) -> Response:
     """Return the bytes of an output: `result`, `thumbnail` or a further thumbnail."""
     row = await _find(context(request), job_id)

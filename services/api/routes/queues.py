@@ -7,7 +7,9 @@ import asyncio
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
+from services.api.answers import Queues
 from services.api.context import context
+from services.api.openapi import problems
 from services.common.topology import DEAD_LETTER, RETRY_DELAYS_S, WORK_QUEUES, retry_queue
 
 router = APIRouter()
@@ -16,7 +18,7 @@ ALWAYS = (*WORK_QUEUES, DEAD_LETTER)
 RETRY_QUEUES = tuple(retry_queue(name, delay_s) for name in WORK_QUEUES for delay_s in RETRY_DELAYS_S)
 
 
-@router.get("/queues")
+@router.get("/queues", response_model=Queues, responses=problems("broker_unavailable"))
 async def queues(request: Request) -> Response:
     """Return the work queues, the dead-letter queue, and the retry queues that hold something."""
     broker = context(request).broker

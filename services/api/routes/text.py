@@ -13,8 +13,10 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 from starlette.responses import JSONResponse, Response
 
+from services.api.answers import BatchProduced, Produced
 from services.api.context import Context, context
 from services.api.errors import ApiError
+from services.api.openapi import problems
 from services.api.reading import json_body, read_json
 from services.api.settings import ApiSettings
 from services.api.views import iso
@@ -25,6 +27,12 @@ router = APIRouter()
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_MESSAGES = 1000
+
+REFUSALS = (
+    *("bad_json", "bad_field", "processing_time_too_long", "request_timeout", "job_exists"),
+    *("body_too_large", "payload_too_large"),
+    *("broker_unavailable", "database_unavailable", "unconfirmed", "unroutable"),
+)
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -37,6 +45,9 @@ class TextMessage(BaseModel):
     processing_time: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] = Field(
         default=0, description="how long a worker holds the job, seconds"
     )
+    priority: Annotated[int, Field(strict=True, ge=0, le=9)] = Field(
+        default=0, description="9 goes first; RabbitMQ before 4.0 ignores it"
+    )
 
 
 class TextBatch(BaseModel):
@@ -45,7 +56,13 @@ class TextBatch(BaseModel):
     messages: list[TextMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
 
 
-@router.post("/produce", status_code=201, openapi_extra=json_body(TextMessage))
+@router.post(
+    "/produce",
+    status_code=201,
+    response_model=Produced,
+    responses=problems(*REFUSALS),
+    openapi_extra=json_body(TextMessage),
+)
 async def produce(request: Request) -> Response:
     """Send one text job; the answer comes when the broker has confirmed it."""
     parts = context(request)
@@ -57,7 +74,13 @@ async def produce(request: Request) -> Response:
     return JSONResponse(answer, 201, {"Location": f"/status/{job.job_id}"})
 
 
-@router.post("/batch-produce", status_code=201, openapi_extra=json_body(TextBatch))
+@router.post(
+    "/batch-produce",
+    status_code=201,
+    response_model=BatchProduced,
+    responses=problems(*REFUSALS),
+    openapi_extra=json_body(TextBatch),
+)
 async def batch_produce(request: Request) -> Response:
     """Send many text jobs; the answer comes when the broker has confirmed all of them."""
     parts = context(request)
@@ -99,6 +122,7 @@ def _job(message: TextMessage, accepted: float, settings: ApiSettings) -> Job:
         kind="text",
         payload=message.payload,
         processing_time_s=message.processing_time,
+        priority=message.priority,
         clock={"accepted": accepted},
     )
 

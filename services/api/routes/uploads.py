@@ -2,102 +2,55 @@
 
 from __future__ import annotations
 
-import functools
 import time
-import uuid
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Header, Request
 from starlette.responses import JSONResponse, Response
 
-from services.api.context import Context, context
-from services.api.errors import ApiError
-from services.api.forms import Upload
-from services.api.views import links, split
-from services.common.errors import DatabaseUnavailable
-from services.common.messages import Job
-from services.common.storage import original_key
-from services.worker.processors import BadOperation, format_operations, parse_operations
+from services.api.answers import Accepted
+from services.api.context import context
+from services.api.forms import FILE_FIELDS
+from services.api.intake import Order, keyed_id
+from services.api.openapi import form_body, problems
+from services.api.operations import canonical
+from services.api.views import accepted_view
 
 router = APIRouter()
 
-MAX_OPERATIONS = 1000
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=200,
+        pattern="^[ -~]+$",
+        description="the same key with the same upload is the same job, however often it comes",
+    ),
+]
 
-FORM = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "properties": {
-                    "file": {"type": "string", "format": "binary"},
-                    "image": {"type": "string", "format": "binary"},
-                    "operations": {"type": "string", "default": "resize"},
-                },
-            }
-        }
-    },
-}
+REFUSALS = (
+    *("bad_form", "bad_operation", "bad_field", "processing_time_too_long", "request_timeout"),
+    *("idempotency_conflict", "file_too_large", "too_many_pixels", "not_an_image"),
+    *("broker_unavailable", "storage_unavailable", "database_unavailable", "unconfirmed", "unroutable"),
+    "no_room",
+)
 
 
-@router.post("/upload", status_code=202, openapi_extra={"requestBody": FORM})
-async def upload(request: Request) -> Response:
+@router.post(
+    "/upload",
+    status_code=202,
+    response_model=Accepted,
+    responses=problems("one_file", *REFUSALS),
+    openapi_extra=form_body({name: {"type": "string", "format": "binary"} for name in FILE_FIELDS}),
+)
+async def upload(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
     """Take an image in; the answer comes when the broker has confirmed its job."""
     accepted = time.time()
     parts = context(request)
     parts.publisher.check()
-    async with parts.forms.reading(request) as form:
+    async with parts.forms.one(request) as form:
         operations = canonical(form.operations, parts.settings.max_processing_time_s)
-        job_id = uuid.uuid4().hex
-        job = Job(
-            job_id=job_id,
-            kind="image",
-            operations=operations,
-            filename=form.filename,
-            original_key=original_key(job_id),
-            clock={"accepted": accepted},
-        )
-        await _register(parts, job, form)
-    await parts.publisher.send(job)
-    return JSONResponse(_accepted(job), 202, {"Location": f"/status/{job_id}"})
-
-
-def canonical(text: str, max_processing_time_s: float) -> str:
-    """Return operations as canonical text; raise `BadOperation`, or an `ApiError` for too long a sleep."""
-    formatted, pause_s = _parsed(text)
-    if pause_s > max_processing_time_s:
-        raise ApiError(
-            "processing_time_too_long",
-            f"these operations sleep for {pause_s:g} s; LAB_MAX_PROCESSING_TIME_S allows "
-            f"{max_processing_time_s:g} s",
-        )
-    return formatted
-
-
-@functools.lru_cache(maxsize=256)
-def _parsed(text: str) -> tuple[str, float]:
-    operations = parse_operations(text)
-    formatted = format_operations(operations)
-    if len(formatted) > MAX_OPERATIONS:
-        raise BadOperation(f"These operations are longer than {MAX_OPERATIONS} characters. Send fewer.")
-    return formatted, sum(operation.pause_s for operation in operations)
-
-
-async def _register(parts: Context, job: Job, form: Upload) -> None:
-    await parts.objects.store_original(job.job_id, form.file, form.size)
-    try:
-        await parts.publisher.register([job], file_size=form.size)
-    except DatabaseUnavailable:
-        parts.objects.discard(job.job_id)
-        raise
-
-
-def _accepted(job: Job) -> dict[str, object]:
-    return {
-        "job_id": job.job_id,
-        "id": job.job_id,
-        "filename": job.filename,
-        "status": "queued",
-        "operations": split(job.operations),
-        "message": "Accepted. Follow links.status until it says completed or failed.",
-        "links": links(job.job_id, "image"),
-    }
+        job_id = keyed_id(idempotency_key) if idempotency_key else None
+        order = Order(operations, form.priority, accepted)
+        receipt = await parts.intake.take(form.uploads[0], order, job_id)
+    return JSONResponse(accepted_view(receipt), 202, {"Location": f"/status/{receipt.job_id}"})

@@ -10,6 +10,7 @@ from services.worker.processors.errors import (
     BrokenImage,
     ImageError,
     NotAnImage,
+    OutsideImage,
     TooManyPixels,
     TruncatedImage,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "Operation",
     "Outcome",
     "Output",
+    "OutsideImage",
     "TooManyPixels",
     "TruncatedImage",
     "catalogue",

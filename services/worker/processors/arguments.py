@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+_SHORT = {"jpg": "jpeg", "tif": "tiff"}
+
 MAX_SIDE = 7_000
 """Longest side that can be asked for, pixels: a square of it stays below the default pixel limit."""
 
@@ -46,3 +48,9 @@ def choice(text: str, choices: Collection[str]) -> str:
     if text not in choices:
         raise ValueError(f"{text!r} is not one of {', '.join(choices)}")
     return text
+
+
+def image_format(text: str, choices: Collection[str]) -> str:
+    """Read one of `choices`, the names of image formats, in small or capital letters; jpg is jpeg."""
+    name = text.lower()
+    return choice(_SHORT.get(name, name), choices)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from PIL import ExifTags, Image
 
-from services.worker.processors.errors import TooManyPixels
-from services.worker.processors.formats import FORMATS, Encoding
+from services.worker.processors.colour import plain, profile_of, to_srgb
+from services.worker.processors.errors import BrokenImage, TooManyPixels
+from services.worker.processors.formats import FORMATS, Encoding, Format
 from services.worker.processors.geometry import Size
 from services.worker.processors.header import DAMAGE, ImageInfo, decoding, inspect
+from services.worker.processors.limits import IMAGE_READS, MAX_EXIF_BYTES, check_scans, rationed
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -27,19 +31,21 @@ _UPRIGHT = {
 _SIDEWAYS = 5
 """EXIF orientations from here on swap width and height."""
 
-_MODES = ("L", "LA", "RGB", "RGBA")
-
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The first frame of a file, upright, in mode L, LA, RGB or RGBA.
+    """The first frame of a file, upright, in mode L, LA, RGB or RGBA; and what the file says of itself.
 
-    `complete` says that the file shows just these pixels, so it may stand for them.
+    `complete` says that the file shows just these pixels, so it may stand for them. `mode` is Pillow's name
+    for the pixels as they were stored, `animated` counts pages too, and `exif` still has everything.
     """
 
     image: Image.Image
     info: ImageInfo
     complete: bool
+    mode: str
+    animated: bool
+    exif: Image.Exif
 
 
 def decode(data: bytes, *, max_pixels: int, reduction: Callable[[Size], int]) -> Picture:
@@ -50,15 +56,21 @@ def decode(data: bytes, *, max_pixels: int, reduction: Callable[[Size], int]) ->
     """
     info = inspect(io.BytesIO(data), max_pixels=max_pixels)
     with decoding():
-        source = Image.open(io.BytesIO(data), formats=(info.format,))
+        source = Image.open(rationed(io.BytesIO(data), IMAGE_READS, BrokenImage), formats=(info.format,))
+    if "progressive" in source.info:
+        check_scans(data)
     scale = reduction(_upright_size(source)) if info.format == "JPEG" else 1
     with decoding():
-        complete = scale == 1 and not getattr(source, "is_animated", False)
+        animated = bool(getattr(source, "is_animated", False))
+        # A TIFF turns itself while it loads. A PNG would load itself here, its failure be taken for this one.
+        upright = info.format == "PNG" or _orientation(_exif(source)) == 1
         source.draft(None, (source.width // scale, source.height // scale))
         source.load()
-        turn = _UPRIGHT.get(_orientation(source))
-        image = _plain(source.transpose(turn) if turn is not None else source)
-    return Picture(image, info, complete and turn is None)
+        exif = _exif(source)
+        turn = _UPRIGHT.get(_orientation(exif))
+        image = plain(source.transpose(turn) if turn is not None else source)
+    complete = scale == 1 and not animated and upright and turn is None
+    return Picture(image, info, complete, source.mode, animated, exif)
 
 
 def encode(image: Image.Image, encoding: Encoding) -> bytes:
@@ -73,40 +85,49 @@ def encode(image: Image.Image, encoding: Encoding) -> bytes:
         )
     if image.has_transparency_data and target.transparency != "smooth":
         image = _on_white(image) if target.transparency == "none" else _cut_out(image)
-    options = dict(target.options)
-    if encoding.quality is not None and "quality" in options:
-        options["quality"] = encoding.quality
+    if not target.profiled and profile_of(image):
+        image = to_srgb(image)
+    profile = profile_of(image)
+    if encoding.small and target.palette:
+        image = _few_colours(image)
     out = io.BytesIO()
-    image.save(out, encoding.format, icc_profile=image.info.get("icc_profile"), **options)
+    image.save(out, encoding.format, icc_profile=profile, **_options(target, encoding))
     return out.getvalue()
 
 
 def _upright_size(image: Image.Image) -> Size:
     width, height = image.size
-    return (height, width) if _orientation(image) >= _SIDEWAYS else (width, height)
+    return (height, width) if _orientation(_exif(image)) >= _SIDEWAYS else (width, height)
 
 
-def _orientation(image: Image.Image) -> int:
-    # Before load() only JPEG may be asked: PNG would load itself here, and its failure be taken for this one.
+def _orientation(exif: Image.Exif) -> int:
     try:
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except DAMAGE:  # a camera's broken notes do not spoil its picture
+        return int(exif.get(ExifTags.Base.Orientation, 1))
+    except DAMAGE:
         return 1
 
 
-def _plain(image: Image.Image) -> Image.Image:
-    """Bring every other mode to one that operations know, and keep of the notes only the colour profile."""
-    # A CMYK profile would be wrong on RGB pixels.
-    profile = image.info.get("icc_profile") if image.mode != "CMYK" else None
-    if image.mode.startswith("I"):
-        # Pillow clips 16-bit grey to 255 instead of scaling it.
-        image = image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
-    elif "transparency" in image.info or (image.has_transparency_data and image.mode not in _MODES):
-        image = image.convert("RGBA")
-    elif image.mode not in _MODES:
-        image = image.convert("L" if image.mode in ("1", "F") else "RGB")
-    image.info = {"icc_profile": profile} if profile else {}
-    return image
+def _exif(image: Image.Image) -> Image.Exif:
+    """Return a camera's notes, or none when they are broken or too long: that does not spoil its picture."""
+    with contextlib.suppress(*DAMAGE):
+        if len(image.info.get("exif", b"")) <= MAX_EXIF_BYTES:
+            return image.getexif()
+    return Image.Exif()
+
+
+def _options(target: Format, encoding: Encoding) -> dict[str, Any]:
+    options = {**target.options, **(target.small if encoding.small else {})}
+    if encoding.quality is not None and "quality" in options:
+        options["quality"] = encoding.quality
+    return options
+
+
+def _few_colours(image: Image.Image) -> Image.Image:
+    if image.mode in ("L", "LA"):
+        return image
+    # Median cut chooses better colours, but knows no transparency.
+    method = Image.Quantize.FASTOCTREE if image.has_transparency_data else Image.Quantize.MEDIANCUT
+    return image.quantize(256, method)
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -2,6 +2,7 @@
 
 PermanentError
 ├── BadOperation            the operations cannot be read
+├── OutsideImage            the operations can be read, but not done to this image
 └── ImageError              the image cannot be used
     ├── NotAnImage          no format that is known here
     ├── TooManyPixels       more than one job may hold in memory
@@ -18,6 +19,12 @@ class BadOperation(PermanentError):
     """These operations cannot be read. Try `resize,800x600`."""
 
     code = "bad_operation"
+
+
+class OutsideImage(PermanentError):
+    """Nothing of this image lies where the crop begins. Crop nearer to its top left corner."""
+
+    code = "outside_image"
 
 
 class ImageError(PermanentError):

@@ -15,9 +15,14 @@ from PIL import Image
 
 from services.worker.processors.errors import BrokenImage, NotAnImage, TooManyPixels, TruncatedImage
 from services.worker.processors.formats import FORMATS
-from services.worker.processors.geometry import Size
+from services.worker.processors.limits import (
+    HEADER_READS,
+    MAX_PIXELS,
+    check_directories,
+    check_pixels,
+    rationed,
+)
 
-MAX_PIXELS = 50_000_000
 _WEBP_HEADER_BYTES = 30
 
 # What Pillow and the codecs below it raise on damaged files. MemoryError is not one of them: it may pass.
@@ -45,24 +50,15 @@ class ImageInfo:
 def inspect(stream: BinaryIO, *, max_pixels: int = MAX_PIXELS) -> ImageInfo:
     """Read the header of a seekable stream, and leave the stream at its start.
 
-    Raises `NotAnImage`, and `TooManyPixels` above `max_pixels`. A file that is cut off behind its header
-    passes: only decoding can tell.
+    Raises `NotAnImage`, also for a header without end, and `TooManyPixels` above `max_pixels`. A file that
+    is cut off behind its header passes: only decoding can tell.
     """
     silence_pillow()
     stream.seek(0)
-    info = _webp_info(stream.read(_WEBP_HEADER_BYTES)) or _pillow_info(stream)
+    info = _webp_info(stream.read(_WEBP_HEADER_BYTES)) or _pillow_info(stream, max_pixels)
     stream.seek(0)
     check_pixels((info.width, info.height), max_pixels)
     return info
-
-
-def check_pixels(size: Size, max_pixels: int) -> None:
-    """Raise `TooManyPixels` for a size that would not fit into memory."""
-    width, height = size
-    if width * height > max_pixels:
-        raise TooManyPixels(
-            f"{width}x{height} is more than the {max_pixels:,} pixels allowed. Use a smaller image."
-        )
 
 
 @contextlib.contextmanager
@@ -84,9 +80,11 @@ def silence_pillow() -> None:
         warnings.filterwarnings("ignore", module=_SILENCE[3].pattern)
 
 
-def _pillow_info(stream: BinaryIO) -> ImageInfo:
+def _pillow_info(stream: BinaryIO, max_pixels: int) -> ImageInfo:
+    stream.seek(0)
     try:
-        image = Image.open(stream, formats=tuple(FORMATS))
+        check_directories(stream, max_pixels)
+        image = Image.open(rationed(stream, HEADER_READS, NotAnImage), formats=tuple(FORMATS))
     except Image.DecompressionBombError as error:
         raise TooManyPixels from error
     except DAMAGE as error:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import ClassVar, Self
 
 from PIL import Image
 
+from services.worker.processors.codec import Picture
 from services.worker.processors.formats import Encoding
 from services.worker.processors.geometry import Size
 
@@ -13,18 +15,10 @@ from services.worker.processors.geometry import Size
 class Operation:
     """One thing to do to an image; `str()` is its canonical text, which parses to an equal record.
 
-    A file in this package with a subclass is an operation, there is no list to add it to. A small one:
-
-        @dataclass(frozen=True, slots=True)
-        class Mirror(Operation):
-            name = "mirror"
-            usage = "mirror"
-
-            def apply(self, image: Image.Image) -> Image.Image:
-                return ImageOps.mirror(image)
-
-    Arguments are fields, and `parse` reads them: its signature says how many there are. The other methods
-    tell what must be known before the image is decoded; what they answer here is safe for any operation.
+    A file in this package with a subclass is an operation, there is no list to add it to; CONTRIBUTING.md
+    shows a whole one. Arguments are fields, and `parse` reads them: its signature says how many there are.
+    The other methods tell what must be known before the image is decoded; what they answer here is safe for
+    any operation.
     """
 
     name: ClassVar[str]
@@ -57,6 +51,13 @@ class Operation:
     def encoding(self, current: Encoding) -> Encoding:
         """Return how the result is written, given how it would be written without this operation."""
         return current
+
+    def report(self, original: bytes, picture: Picture) -> Mapping[str, object] | None:  # noqa: ARG002 - nothing
+        """Return what to tell of the original in a JSON file of the operation's name, or None.
+
+        A job that reports writes its result anew, even when no pixel changed.
+        """
+        return None
 
     @property
     def thumbnails(self) -> tuple[int, ...]:

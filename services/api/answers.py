@@ -1,0 +1,132 @@
+"""The answers as the OpenAPI document describes them; the views make them, and a test compares both."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from services.api.openapi import ErrorAnswer
+from services.common.messages import Kind, Output, Stage, Status
+
+Links = dict[str, str]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Index(_Answer):
+    """The name, the version and the routes of this API."""
+
+    name: str
+    version: str
+    links: Links
+
+
+class Accepted(_Answer):
+    """A job that was accepted."""
+
+    job_id: str
+    id: str
+    filename: str
+    status: Status
+    operations: list[str]
+    message: str
+    links: Links
+
+
+class Refused(ErrorAnswer):
+    """A file of a batch that was refused."""
+
+    filename: str
+
+
+class BatchAccepted(_Answer):
+    """The files of a batch, in their order: each one's job, or why it was refused."""
+
+    batch_id: str
+    jobs: list[Accepted | Refused]
+
+
+class Produced(_Answer):
+    """A text job that was accepted."""
+
+    status: Literal["success"]
+    message_id: str
+    timestamp: str
+
+
+class BatchProduced(_Answer):
+    """Text jobs that were accepted."""
+
+    status: Literal["success"]
+    messages_produced: int
+    message_ids: list[str]
+
+
+class LinkedOutput(Output):
+    """A file that a job made."""
+
+    link: str
+
+
+class JobAnswer(_Answer):
+    """One job."""
+
+    job_id: str
+    id: str
+    kind: Kind
+    status: Status
+    operations: list[str]
+    timestamp: str
+    file_name: str | None
+    file_size: int | None
+    attempts: int
+    generation: int
+    priority: int
+    worker: str | None
+    queue: str | None
+    reason: str | None
+    error_code: str | None
+    error_message: str | None
+    clock: dict[Stage, float]
+    durations_ms: dict[str, float]
+    outputs: list[LinkedOutput]
+    links: Links
+
+
+class JobPage(_Answer):
+    """A page of jobs; the cursor leads to the next one."""
+
+    jobs: list[JobAnswer]
+    next_cursor: int | None
+
+
+class Batch(JobPage):
+    """How far a batch is."""
+
+    batch_id: str
+    total: int
+    done: int
+    counts: dict[Status, int]
+
+
+class Depth(_Answer):
+    """What waits in a queue, and who consumes it."""
+
+    name: str
+    ready: int
+    consumers: int
+
+
+class Queues(_Answer):
+    """The queues."""
+
+    queues: list[Depth]
+
+
+BYTES: dict[str, Any] = {
+    "description": "the bytes, with an ETag",
+    "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
+}
