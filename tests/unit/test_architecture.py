@@ -30,7 +30,8 @@ ARROWS = {
 
 # Libraries that a seam hides: only its own modules know them.
 SEAMS = {
-    "pika": {"services/common/amqp.py", "services/common/pika_async.py"},
+    # The last one measures what RabbitMQ does without this pipeline around it.
+    "pika": {"services/common/amqp.py", "services/common/pika_async.py", "labkit/bench/bare.py"},
     "minio": {"services/common/storage.py"},
     "circus": {"labkit/runtime/local/"},
     "sqlalchemy": {"services/common/jobs/"},
@@ -70,7 +71,7 @@ def _package(module: str) -> str:
 
 
 def _own(imported: str) -> bool:
-    return imported.split(".")[0] in {package.split(".")[0] for package in ARROWS}
+    return imported.partition(".")[0] in {package.partition(".")[0] for package in ARROWS}
 
 
 @pytest.mark.parametrize("folder", [folder for folder in FOLDERS if folder != "tests"])
@@ -80,9 +81,11 @@ def test_imports_follow_the_arrows(folder: str) -> None:
     for path in _sources(folder):
         home = _package(_module(path))
         allowed = (home, *ARROWS.get(home, ())) if home else ()
-        for imported in _imports(path):
-            if _own(imported) and not any(_within(imported, package) for package in allowed):
-                wrong.append(f"{_named(path)} imports {imported}")
+        wrong += [
+            f"{_named(path)} imports {imported}"
+            for imported in _imports(path)
+            if _own(imported) and not any(_within(imported, package) for package in allowed)
+        ]
     assert wrong == []
 
 
@@ -98,7 +101,16 @@ def test_a_seam_hides_its_library(library: str) -> None:
     assert wrong == []
 
 
-ENVIRONMENT = {"labkit/settings.py", "labkit/doctor/", "labkit/install/", "labctl.py", "verify_setup.py"}
+# Beside the settings: what runs before anything is installed, and a program that is compared with ours.
+ENVIRONMENT = {
+    "labkit/settings.py",
+    "labkit/words.py",
+    "labkit/doctor/",
+    "labkit/install/",
+    "labkit/bench/bare.py",
+    "labctl.py",
+    "verify_setup.py",
+}
 
 
 def test_only_settings_read_the_environment() -> None:
