@@ -16,6 +16,7 @@ from services.common.topology import Queue
 
 REPLY_TIMEOUT_S = 15.0
 CLOSE_TIMEOUT_S = 2.0
+OPEN_GRACE_S = 0.5
 
 
 async def open_connection(parameters: Parameters) -> AsyncioConnection:
@@ -26,37 +27,33 @@ async def open_connection(parameters: Parameters) -> AsyncioConnection:
         on_open_callback=lambda connection: resolve(opened, connection),
         on_open_error_callback=lambda _, error: refuse(opened, BrokerUnavailable(_reason(error))),
     )
+    opened.add_done_callback(lambda done: done.exception())  # who leaves does not ask for it
     try:
-        return await opened
+        return await asyncio.shield(opened)
     except asyncio.CancelledError:
-        await end(connection)
+        # Most attempts end by themselves in a moment, and pika stumbles when it is told to at that moment.
+        await asyncio.wait({opened}, timeout=OPEN_GRACE_S)
+        await close_connection(connection)
         raise
 
 
 async def close_connection(connection: AsyncioConnection) -> None:
-    """Close politely; a server that does not answer is left without a word."""
+    """Close politely; a server that does not answer, or that never answered, is left without a word."""
     if connection.is_open:
         connection.close()
-    if not await _closed(connection):
-        await end(connection)
-
-
-async def end(connection: AsyncioConnection) -> None:
-    """Drop a connection in whatever state it is, a handshake included."""
+    if connection.is_closing:
+        await _until_closed(connection)
     if not connection.is_closed:
         # close() would do, but in the middle of a handshake it fails an assertion of pika's own.
         connection._terminate_stream(StreamLostError("given up"))  # noqa: SLF001 - as pika's heartbeat does
-        await _closed(connection)
+        await _until_closed(connection)
 
 
-async def _closed(connection: AsyncioConnection) -> bool:
-    if connection.is_closed:
-        return True
+async def _until_closed(connection: AsyncioConnection) -> None:
     closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     connection.add_on_close_callback(lambda *_: resolve(closed, None))
     connection.add_on_open_error_callback(lambda *_: resolve(closed, None))
-    done, _ = await asyncio.wait({closed}, timeout=CLOSE_TIMEOUT_S)
-    return bool(done)
+    await asyncio.wait({closed}, timeout=CLOSE_TIMEOUT_S)
 
 
 class Channel:

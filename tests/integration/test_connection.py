@@ -272,3 +272,18 @@ async def test_an_unknown_host_is_tried_again(seam: Seam, caplog: pytest.LogCapt
         await eventually(lambda: len(tries()) >= 2)
         assert not broker.connected
         assert "gaierror" in str(tries()[0]["error"])
+
+
+@pytest.mark.parametrize("server", ["there", "not there"])
+async def test_a_program_may_leave_at_any_moment(seam: Seam, server: str) -> None:
+    """However far a connection attempt is, leaving is quick, and nothing is left or reported."""
+    proxy = proxy_to(seam.url)
+    async with contextlib.AsyncExitStack() as stack:
+        listening = await stack.enter_async_context(proxy.listening())
+        url = listening.url(seam.url)
+        if server == "not there":
+            await stack.aclose()
+        for steps in range(60):
+            async with AmqpBroker(url, name="test", topology=Declarations(())):
+                for _ in range(steps):
+                    await asyncio.sleep(0)
