@@ -80,16 +80,16 @@ def test_a_part_killed_under_load_loses_nothing(stack: Stack, name: str) -> None
     assert ledger.verified == ledger.completed
 
 
-def test_workers_consume_again_soon_after_the_broker_is_back(stack: Stack) -> None:
+def test_workers_consume_again_soon_after_the_broker_is_back(own_broker: Stack) -> None:
     """Within ten seconds of the broker being up, jobs end again."""
 
     def restart(live: Live) -> None:
         live.until(lambda progress: progress.accepted == progress.jobs > 0)
-        stack.runtime.restart("rabbitmq-1")
+        own_broker.runtime.restart("rabbitmq-1")
         ended = live.latest.ended
         live.until(lambda progress: progress.ended > ended, within_s=10)
 
-    _all_done(stack.run(images(JOBS, pause_s=0.3), restart))
+    _all_done(own_broker.run(images(JOBS, pause_s=0.3), restart))
 
 
 def _notified(stack: Stack) -> Counter[str]:
