@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from labkit.errors import LabError
 from labkit.load.workloads import mix_images
 from labkit.project import REPOSITORY
 from labkit.runtime.base import Runtime
+from labkit.settings import base_environment
 from labkit.statistics import percentile
 from services.common.topology import WORK_QUEUES
 
@@ -123,7 +123,7 @@ def _paused(runtime: Runtime) -> Iterator[None]:
 @contextlib.contextmanager
 def _store_only(runtime: Runtime) -> Iterator[str]:
     """Run the endpoint that only stores; yield its address."""
-    environment = {**os.environ, **runtime.environment(), "LAB_PORT": "0", "LOG_LEVEL": "WARNING"}
+    environment = {**base_environment(), **runtime.environment(), "LAB_PORT": "0", "LOG_LEVEL": "WARNING"}
     command = [sys.executable, "-m", "labkit.bench.store_only"]
     with subprocess.Popen(  # noqa: S603  (our own program)
         command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, text=True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from labkit.bench import bare
 from labkit.bench.pairs import Comparison, Pair, alternate
 from labkit.project import REPOSITORY
 from labkit.runtime.base import Runtime
+from labkit.settings import base_environment
 from services.common.envelopes import job_envelope
 from services.common.jobs import JobStore
 from services.common.messages import Job
@@ -78,7 +78,7 @@ async def _bare(url: str, jobs: int) -> float:
 
 @contextlib.contextmanager
 def _bare_programs(url: str) -> Iterator[None]:
-    environment = {**os.environ, "LAB_AMQP_URL": url}
+    environment = {**base_environment(), "LAB_AMQP_URL": url}
     command = [sys.executable, "-m", "labkit.bench.bare"]
     programs = [
         subprocess.Popen([*command, part], cwd=REPOSITORY, env=environment)  # noqa: S603  (our own program)

@@ -10,6 +10,7 @@ from services.common.broker import Broker, Delivery, Outgoing
 from services.common.testing import MemoryBroker
 from services.common.topology import Declarations
 from tests.support.topologies import WORK, PrivateTopology
+from tests.support.waiting import eventually
 
 READY_S = 30.0
 
@@ -85,3 +86,12 @@ class Inbox:
     def bodies(self) -> list[bytes]:
         """The bodies, in the order in which they came."""
         return [delivery.body for delivery in self.deliveries]
+
+
+async def ready(broker: Broker, queue: str, count: int) -> None:
+    """Wait until so many messages are ready in a queue."""
+
+    async def reached() -> bool:
+        return (await broker.depth(queue)).ready == count
+
+    await eventually(reached)
