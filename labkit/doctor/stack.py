@@ -95,7 +95,7 @@ def _workers(port: int) -> Result:
     if counts and counts != {0}:
         each = ", ".join(f"{count} on {name}" for name, count in busy.items() if count)
         same = f"{max(counts)} on every image queue"
-        return Result("workers", ok=True, detail=same if len(counts) == 1 else each)
+        return Result("workers", ok=True, detail=same if len(counts) == 1 < len(busy) else each)
     return Result(
         "workers", ok=False, detail="no worker takes image jobs", fix=words.command("scale worker=1")
     )
