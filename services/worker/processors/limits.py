@@ -21,7 +21,7 @@ _MAX_SIDE = 65_535
 HEADER_READS = 4_000
 """Pillow reads each part of a header on its own: about a thousand parts are allowed."""
 
-IMAGE_READS = 1_000_000
+IMAGE_READS = 500_000
 """For a whole image: run lengths of a BMP and blocks of a GIF are read one by one."""
 
 MAX_EXIF_BYTES = 1024 * 1024
