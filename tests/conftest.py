@@ -32,3 +32,9 @@ def backing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backing]:
         if "CI" in os.environ:
             pytest.fail(str(error))
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def services_env(backing: Backing) -> dict[str, str]:
+    """Give the LAB_ variables of a program that uses the real servers."""
+    return dict(backing.environment)
