@@ -15,7 +15,7 @@ import pytest
 from services.api.forms import MAX_NAME
 from services.common.jobs import Filter
 from tests.support.api import Api, answer, code, picture, running
-from tests.support.wire import connect, form, head, part, send, send_endless
+from tests.support.wire import chunked, connect, form, head, part, send, send_endless
 
 MOST_SENT = 8 * 1024 * 1024
 """What fits between a client and a server that reads no more: buffers of both sides, and a few chunks."""
@@ -121,10 +121,40 @@ def test_a_form_without_end_is_cut_off(tmp_path: Path, kind: str, path: str) -> 
     begin, chunks, status = ENDLESS[kind]
     with running(tmp_path, max_upload_bytes=1024 * 1024, max_batch_bytes=1024 * 1024) as api:
         start = b"%x\r\n%s\r\n" % (len(begin), begin) if begin else b""
-        found, sent = send_endless(api.url, head(path) + start, chunks)
+        found, sent = send_endless(api.url, head(path) + start, chunked(chunks))
         assert found.startswith(b"HTTP/1.1 " + status), found[:200]
         assert sent < MOST_SENT
         assert nothing_left(api)
+
+
+@pytest.mark.parametrize(
+    ("begin", "chunk"),
+    [
+        (b"GET /", b"x" * 65536),
+        (b"GET /live HTTP/1.1\r\nHost: lab\r\n", b"X-A: b\r\n" * 1000),
+        (b"GET /live HTTP/1.1\r\nX-A: ", b"b" * 65536),
+        (head() + b"1\r\nx\r\n0\r\n", b"X-A: b\r\n" * 1000),
+        (head() + b"1;", b"x" * 65536),
+    ],
+    ids=["path", "headers", "header", "trailers", "chunk"],
+)
+def test_a_head_without_end_is_cut_off(api: Api, begin: bytes, chunk: bytes) -> None:
+    """A path, headers, trailers or a chunk's extension that goes on and on is a 400, and is not kept."""
+    found, sent = send_endless(api.url, begin, itertools.repeat(chunk))
+    assert not found or found.startswith(b"HTTP/1.1 400"), found[:200]
+    assert sent < MOST_SENT
+    assert nothing_left(api)
+
+
+def test_a_head_that_does_not_come_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that says nothing, and one that stops inside its head, are closed; a kept one is not."""
+    monkeypatch.setattr("services.common.heads.HEAD_TIMEOUT_S", 0.3)
+    with running(tmp_path) as api, connect(api.url) as silent, connect(api.url) as stopped:
+        stopped.sendall(b"GET /live HTTP/1.1\r\nHost:")
+        assert api.get("/live").status == 200
+        assert silent.recv(100) == stopped.recv(100) == b""
+        assert api.get("/live").status == 200
+        assert api.http.pools[next(iter(api.http.pools.keys()))].num_connections == 1
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
 EDGE = b"edge"
@@ -44,17 +44,22 @@ def send(url: str, data: bytes) -> bytes:
         return _rest(connection)
 
 
+def chunked(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Return the parts of a chunked body."""
+    return (b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
+
+
 def send_endless(url: str, begin: bytes, chunks: Iterable[bytes]) -> tuple[bytes, int]:
-    """Send chunks until the server has had enough; return its answer, and how many bytes it took."""
+    """Send bytes until the server has had enough; return its answer, and how many bytes it took."""
     sent = 0
     with connect(url) as connection:
         connection.sendall(begin)
         try:
             for chunk in chunks:
-                connection.sendall(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+                connection.sendall(chunk)
                 sent += len(chunk)
                 if sent > LIMIT:
-                    raise AssertionError("the server takes a form without end")
+                    raise AssertionError("the server takes what has no end")
         except (BrokenPipeError, ConnectionResetError):
             pass
         return _rest(connection), sent
