@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from services.worker.processors import BrokenImage, ImageInfo, NotAnImage, TooManyPixels, inspect
 from services.worker.processors.limits import check_directories, check_scans, rationed
@@ -26,7 +26,7 @@ METER = """
 import io, json, resource, sys
 resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
 resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 from services.common.errors import PermanentError
 from services.worker.processors import catalogue, inspect, parse_operations, process
 
@@ -86,14 +86,30 @@ def test_bigger_tiff_is_read_alike() -> None:
     swapped = b"MM\0*" + struct.pack(">IHHHIIHHIII", 8, 2, 322, 4, 1, 9000, 323, 4, 1, 9000, 0)
     with pytest.raises(TooManyPixels):
         check_directories(io.BytesIO(swapped), 1000)
-    big = b"MM\0+" + struct.pack(">HHQQHHQQQ", 8, 0, 16, 1, 273, 16, 300_000, 8, 0)
+
+
+@pytest.mark.parametrize("prefix", TiffImagePlugin.PREFIXES)
+def test_every_prefix_is_checked(prefix: bytes) -> None:
+    """No way to begin a TIFF that Pillow knows leads past the check."""
+    order = "<" if prefix.startswith(b"I") else ">"
+    if b"+" in prefix:
+        data = prefix + struct.pack(order + "HHQQHHQQQ", 8, 0, 16, 1, 273, 4, 300_000, 8, 0)
+    else:
+        data = prefix + struct.pack(order + "IHHHIII", 8, 1, 273, 4, 300_000, 8, 0)
     with pytest.raises(NotAnImage):
-        check_directories(io.BytesIO(big), 1000)
+        check_directories(io.BytesIO(data), 1000)
 
 
 def test_directories_that_loop() -> None:
     """A directory that names itself is read a few times, not for ever."""
     check_directories(io.BytesIO(tiff(*strip(), tag(34665, 4, 1, 8))), 1000)
+
+
+def test_lost_directory_does_not_spoil_a_picture() -> None:
+    """A TIFF whose camera notes point behind its end is a good picture."""
+    for offset in (600, 2**32 - 1):
+        data = tiff(*strip(), tag(34665, 4, 1, offset))
+        assert opened(run(data, "flip").result).size == (8, 8)
 
 
 def test_ordinary_notes_pass() -> None:
