@@ -36,7 +36,8 @@ def _away(stack: Stack, name: str, seconds: float = AWAY_S) -> Callable[[Live], 
 
 def test_a_store_that_is_away_for_ten_seconds_sends_nothing_to_the_dead_letters(stack: Stack) -> None:
     """The retry queues bridge the time: jobs are tried again, and complete."""
-    ledger = stack.run(images(JOBS, pause_s=0.05), _away(stack, "object-store-1"))
+    # Long jobs, so that most of them are still to come when the last upload is accepted.
+    ledger = stack.run(images(JOBS, pause_s=0.3), _away(stack, "object-store-1"))
     _all_done(ledger)
     assert ledger.retried >= 1
 
