@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -50,18 +51,26 @@ class ApiClient:
         if self._session:
             await self._session.close()
 
-    async def upload(self, image: bytes, filename: str, operations: str, *, key: str = "") -> Answer:
-        """Upload one image; the same `key` sent again means the same job, however often."""
-        form = aiohttp.FormData()
-        form.add_field("file", image, filename=filename)
-        form.add_field("operations", operations)
-        headers = {"Idempotency-Key": key} if key else {}
-        return await self.send("POST", "/upload", data=form, headers=headers)
+    async def upload(
+        self, image: bytes, filename: str, operations: str, *, priority: int = 0, key: str = ""
+    ) -> Answer:
+        """Upload one image; the same image with the same idempotency key is the same job."""
+        form = _form({"file": [(filename, image)]}, operations, priority)
+        return await self.send("POST", "/upload", data=form, headers=_keyed(key))
 
-    async def produce(self, payload: object, processing_time_s: float, *, job_id: str = "") -> Answer:
-        """Enqueue one text job; the same `job_id` sent again means the same job."""
-        body = {"payload": payload, "processing_time": processing_time_s}
-        return await self.send("POST", "/produce", json={**body, "id": job_id} if job_id else body)
+    async def upload_batch(
+        self, images: Sequence[tuple[str, bytes]], operations: str, *, priority: int = 0, key: str = ""
+    ) -> Answer:
+        """Upload images, each with its file name, in one request."""
+        form = _form({"files": images}, operations, priority)
+        return await self.send("POST", "/upload/batch", data=form, headers=_keyed(key))
+
+    async def produce(
+        self, payload: object, processing_time_s: float, *, priority: int = 0, job_id: str = ""
+    ) -> Answer:
+        """Enqueue one text job; the API chooses its id when there is none."""
+        body = {"payload": payload, "processing_time": processing_time_s, "priority": priority}
+        return await self.send("POST", "/produce", json=body | ({"id": job_id} if job_id else {}))
 
     async def get(self, path: str, **query: str | int) -> Answer:
         """Ask for JSON."""
@@ -89,3 +98,19 @@ class ApiClient:
         if self._session is None:
             raise RuntimeError("use the client in an async with block")
         return self._session
+
+
+def _form(
+    files: Mapping[str, Sequence[tuple[str, bytes]]], operations: str, priority: int
+) -> aiohttp.FormData:
+    form = aiohttp.FormData(quote_fields=False)  # names as they are, in UTF-8
+    for field, images in files.items():
+        for filename, image in images:
+            form.add_field(field, image, filename=filename)
+    form.add_field("operations", operations)
+    form.add_field("priority", str(priority))
+    return form
+
+
+def _keyed(key: str) -> dict[str, str]:
+    return {"Idempotency-Key": key} if key else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -95,5 +96,5 @@ def _up(ctx: typer.Context, options: Options, *, as_json: bool) -> Lab:
     lab = Lab.of(ctx)
     if as_json:
         lab.out = lab.err  # standard output belongs to the JSON
-    start(lab, options, assume_yes=False)
+    start(lab, replace(options, layout="single"), assume_yes=False)
     return lab

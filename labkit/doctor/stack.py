@@ -91,9 +91,11 @@ def _workers(port: int) -> Result:
         return Result("workers", ok=None, detail="the API does not tell who listens on the queues", fix=fix)
     work = [queue for queue in queues if str(queue.get("name")).startswith("image.")]
     busy = {queue["name"]: queue.get("consumers") or 0 for queue in work if ".retry." not in queue["name"]}
-    text = ", ".join(f"{count} on {name}" for name, count in busy.items() if count)
-    if text:
-        return Result("workers", ok=True, detail=text)
+    counts = set(busy.values())
+    if counts and counts != {0}:
+        each = ", ".join(f"{count} on {name}" for name, count in busy.items() if count)
+        same = f"{max(counts)} on every image queue"
+        return Result("workers", ok=True, detail=same if len(counts) == 1 < len(busy) else each)
     return Result(
         "workers", ok=False, detail="no worker takes image jobs", fix=words.command("scale worker=1")
     )

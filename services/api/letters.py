@@ -131,16 +131,17 @@ class _Progress:
         if letter.job is None:
             self.skipped.append(letter.job_id)
             return False
-        if time.monotonic() - self.begun > MAX_SECONDS:
+        if max(time.monotonic(), self._due()) - self.begun > MAX_SECONDS:
             self.left += 1
             return False
         return True
 
     async def pace(self) -> None:
         """Wait until the next one may be sent."""
-        if self.rate_per_s:
-            due = self.begun + len(self.sent) / self.rate_per_s
-            await asyncio.sleep(max(0.0, due - time.monotonic()))
+        await asyncio.sleep(max(0.0, self._due() - time.monotonic()))
+
+    def _due(self) -> float:
+        return self.begun + (len(self.sent) / self.rate_per_s if self.rate_per_s else 0)
 
 
 def _read(delivery: Delivery) -> Letter:

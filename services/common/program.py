@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import uvicorn
 from pydantic import ValidationError
@@ -85,6 +85,7 @@ async def serving(app: ASGIApp, settings: ProgramSettings) -> AsyncIterator[str]
     host, port = listener.getsockname()[:2]
     config = uvicorn.Config(
         app,
+        http=_protocol(),
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -106,6 +107,14 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def _protocol() -> type[asyncio.Protocol] | Literal["auto"]:
+    if sys.platform == "win32":
+        return "auto"
+    from services.common.heads import BoundedProtocol  # noqa: PLC0415  (no wheel for Windows)
+
+    return BoundedProtocol
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

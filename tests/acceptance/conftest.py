@@ -10,6 +10,7 @@ import pytest
 
 from labkit.project import Project
 from labkit.runtime.local.runtime import LocalRuntime
+from labkit.settings import program_settings
 from labkit.stack import Options
 from tests.acceptance.stack import Stack
 from tests.support.ports import free_offset
@@ -23,7 +24,7 @@ def whole_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         Project("acceptance", root=root, port_offset=free_offset()), environ=dict(os.environ)
     )
     try:
-        runtime.up(Options(counts={"worker": 2}))
+        runtime.up(Options(counts={"worker": 2}, settings=program_settings()))
         yield Stack(runtime)
     finally:
         runtime.down(delete_data=True)
@@ -34,3 +35,11 @@ def stack(whole_stack: Stack) -> Stack:
     """Give the stack with two workers and all of it running, whatever the test before did to it."""
     whole_stack.runtime.up(Options(counts={"worker": 2}, layout="single"))
     return whole_stack
+
+
+@pytest.fixture
+def own_broker(stack: Stack) -> Stack:
+    """Give a stack that runs its broker; one that is run by somebody else is not ours to kill."""
+    if "rabbitmq-1" not in [instance.name for instance in stack.runtime.instances()]:
+        pytest.skip("the broker of LAB_AMQP_URL is not ours to kill")
+    return stack

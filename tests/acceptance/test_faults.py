@@ -70,15 +70,15 @@ def test_a_worker_told_to_stop_finishes_its_job(stack: Stack) -> None:
     assert ledger.redelivered == 0
 
 
-def test_a_killed_broker_loses_nothing(stack: Stack) -> None:
+def test_a_killed_broker_loses_nothing(own_broker: Stack) -> None:
     """Jobs and events outlive a SIGKILL of the broker's process tree."""
 
     def kill_broker(live: Live) -> None:
         live.until(lambda progress: progress.ended >= 10)
-        stack.runtime.kill("rabbitmq-1", respawn=False)
-        stack.runtime.start("rabbitmq-1")
+        own_broker.runtime.kill("rabbitmq-1", respawn=False)
+        own_broker.runtime.start("rabbitmq-1")
 
-    ledger = stack.run(images(JOBS), kill_broker)
+    ledger = own_broker.run(images(JOBS), kill_broker)
     _kept(ledger)
     assert ledger.accepted >= 10
     assert set(ledger.failed_by_reason) <= {"delivery_limit"}
@@ -136,12 +136,12 @@ def test_a_job_that_kills_its_worker_each_time_fails_and_the_others_complete(sta
     ],
     ids=lambda order: f"{order[0]} first, {order[-1]} last",
 )
-def test_services_start_in_any_order(stack: Stack, order: tuple[str, ...]) -> None:
+def test_services_start_in_any_order(own_broker: Stack, order: tuple[str, ...]) -> None:
     """Each service waits for what it needs, and finds it."""
     for name in (*order, "worker-2"):
-        stack.runtime.stop(name)
+        own_broker.runtime.stop(name)
     with ThreadPoolExecutor(len(order)) as pool:
-        list(pool.map(stack.runtime.start, order))
-    ledger = stack.run(images(JOBS, pause_s=0.02))
+        list(pool.map(own_broker.runtime.start, order))
+    ledger = own_broker.run(images(JOBS, pause_s=0.02))
     _kept(ledger)
     assert ledger.completed == JOBS

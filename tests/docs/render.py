@@ -6,6 +6,7 @@ cross the broker) and `.env.example` (from the settings).
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from labkit.settings import LabSettings
 from services.api.settings import ApiSettings
 from services.notifier.settings import NotifierSettings
 from services.tracker.settings import TrackerSettings
+from services.worker.processors import catalogue
 from services.worker.settings import WorkerSettings
 from tests.docs.records import messages_page
 
@@ -76,6 +78,25 @@ def _usage(command: Any) -> str:  # noqa: ANN401
     return "".join(f" {word}" for word in words).replace("|", "\\|")
 
 
+def operations_page() -> str:
+    """Return docs/operations.md."""
+    lines = [
+        "# Operations",
+        "",
+        "What `operations` may say of an upload. A semicolon or a bar separates operations, a comma their",
+        "arguments; they are carried out in this order. Without any, an image is resized to fit 800x600.",
+        "Every image also yields a thumbnail of 128x128 pixels.",
+        "",
+        "| operation | written like | does |",
+        "|---|---|---|",
+    ]
+    for name, kind in sorted(catalogue().items()):
+        usages = " or ".join(f"`{usage}`" for usage in kind.usage.split(" or "))
+        [first, *_] = inspect.cleandoc(kind.__doc__ or "").splitlines()
+        lines.append(f"| {name} | {usages} | {first} |")
+    return "\n".join(lines) + "\n"
+
+
 def env_example() -> str:
     """Return .env.example."""
     lines = [
@@ -105,7 +126,12 @@ def _text(value: object) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
-PAGES = {"docs/commands.md": commands_page, "docs/messages.md": messages_page, ".env.example": env_example}
+PAGES = {
+    "docs/commands.md": commands_page,
+    "docs/operations.md": operations_page,
+    "docs/messages.md": messages_page,
+    ".env.example": env_example,
+}
 
 if __name__ == "__main__":
     for page, render in PAGES.items():

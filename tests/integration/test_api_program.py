@@ -1,13 +1,11 @@
-"""`python -m services.api` on a real RabbitMQ, a real S3 server and a real database.
-
-`services_env` is a fixture of the session: the LAB_ variables for all three.
-"""
+"""`python -m services.api` on a real RabbitMQ, a real S3 server and a real database."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import signal
 import socket
@@ -15,6 +13,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,11 +27,16 @@ from services.common.settings import BrokerSettings
 from services.common.topology import TRACKER_EVENTS
 from test_images import generate_sample
 from tests.checkout import eventually
+from tests.support.backing import Backing
 
 LIMIT = 20 * 1024 * 1024
+CLIENTS = 200
+CROWD_PEAK = 150 * 1024 * 1024
+"""The most memory that the API may have while all of them upload."""
 ROOM = 16 * 1024 * 1024
 """What one upload may add to the API's memory: two parts of 5 MiB on their way to the store, and some."""
 
+log = logging.getLogger(__name__)
 http = urllib3.PoolManager(retries=False, timeout=30)
 
 
@@ -106,14 +110,15 @@ async def empty_queues(amqp_url: str) -> None:
 
 
 @pytest.fixture
-def env(services_env: dict[str, str], tmp_path: Path) -> Iterator[dict[str, str]]:
+def env(backing: Backing, tmp_path: Path) -> Iterator[dict[str, str]]:
     """Give the servers' addresses, with a job table and a bucket of the test's own."""
     url = f"sqlite:///{tmp_path}/lab.db"
     table = JobStore(url)
     table.create_schema()
     table.close()
-    yield {**services_env, "LAB_DATABASE_URL": url, "LAB_S3_BUCKET": f"api-{uuid.uuid4().hex[:12]}"}
-    asyncio.run(empty_queues(services_env["LAB_AMQP_URL"]))
+    bucket = f"api-{uuid.uuid4().hex[:12]}"
+    yield {**backing.environment, "LAB_DATABASE_URL": url, "LAB_S3_BUCKET": bucket}
+    asyncio.run(empty_queues(backing.amqp_url))
 
 
 @pytest.fixture
@@ -206,3 +211,26 @@ def test_memory_does_not_grow_with_the_file(program: Program) -> None:
     job_id = body(response)["job_id"]
     assert body(program.get(f"/status/{job_id}"))["file_size"] == LIMIT
     assert program.upload(small + bytes(LIMIT + 1 - len(small))).status == 413
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of a process's memory from /proc")
+def test_two_hundred_uploads_at_once_are_all_answered(
+    program: Program,
+) -> None:
+    """Each is a 202 with its own job, and the API's memory stays bounded."""
+    sent = generate_sample.photo(1200, 1600) + bytes(512 * 1024)
+    before = program.peak_bytes()
+    with (
+        urllib3.PoolManager(retries=False, timeout=60, maxsize=CLIENTS) as pool,
+        ThreadPoolExecutor(CLIENTS) as clients,
+    ):
+        found = list(clients.map(lambda _: upload(pool, program.url, sent), range(CLIENTS)))
+    peak = program.peak_bytes()
+    log.info("%s uploads of %s bytes: peak %s, before %s", CLIENTS, len(sent), peak, before)
+    assert {response.status for response in found} == {202}
+    assert len({body(response)["job_id"] for response in found}) == CLIENTS
+    assert peak < CROWD_PEAK
+
+
+def upload(pool: urllib3.PoolManager, url: str, data: bytes) -> urllib3.BaseHTTPResponse:
+    return pool.request("POST", f"{url}/upload", fields={"file": ("photo.jpg", data)})

@@ -95,6 +95,14 @@ def test_a_dry_run_sends_nothing(api: Api) -> None:
     assert depth(api) == 1
 
 
+def test_a_replay_that_would_take_too_long_leaves_the_rest(api: Api) -> None:
+    """At one job in 1000 s the first is sent, and the others are left: nobody waits for them."""
+    for _ in range(3):
+        failed_job(api)
+    done = answer(api.post("/dlq/replay", {"all": True, "rate": 0.001}))
+    assert (done["replayed"], done["left"], depth(api)) == (1, 2, 2)
+
+
 def test_a_message_that_is_no_job_is_skipped(api: Api) -> None:
     """It stays in the queue, and does not hold up the jobs behind it."""
     bury(api, b"not a job", "garbage")
@@ -104,7 +112,10 @@ def test_a_message_that_is_no_job_is_skipped(api: Api) -> None:
     assert depth(api) == 1
 
 
-@pytest.mark.parametrize("body", [{}, {"ids": ["a"], "all": True}, {"all": True, "rate": 0}, {"al": True}])
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"ids": ["a"], "all": True}, {"all": True, "rate": 0}, {"al": True}, {"all": True, "rate": True}],
+)
 def test_a_replay_must_say_what_it_means(api: Api, body: object) -> None:
     """Neither, both, no rate at all, or a misspelt field: 400."""
     assert code(api.post("/dlq/replay", body)) == (400, "bad_field")

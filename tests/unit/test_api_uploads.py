@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 import sqlalchemy as sa
 
+from services.api.forms import SPOOL_BYTES
 from services.api.operations import canonical
 from services.common.jobs import Filter
 from services.common.topology import EVENTS, declarations
@@ -259,6 +260,17 @@ def test_without_a_store_nothing_is_accepted(api: Api) -> None:
     assert int(response.headers["Retry-After"]) > 0
     assert rows(api) == 0
     assert not api.jobs()
+
+
+def test_without_room_for_files_nothing_is_accepted(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upload that cannot be kept on the way is a 503 that says where room is missing."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    large = picture() + bytes(2 * SPOOL_BYTES)
+    assert code(api.upload(large)) == (503, "no_room")
+    assert code(api.batch(picture())) == (503, "no_room")
+    assert api.upload().status == 202
 
 
 def test_without_a_job_table_nothing_is_left(api: Api, tmp_path: Path) -> None:

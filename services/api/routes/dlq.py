@@ -30,7 +30,7 @@ MAX_RATE_PER_S = 1000
 class Replay(BaseModel):
     """Which jobs to send again: `ids`, or `all`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     ids: list[JobId] = Field(default_factory=list, max_length=MAX_IDS, description="job ids")
     all: bool = Field(default=False, description="every job in the queue")

@@ -13,6 +13,7 @@ from services.worker.processors.errors import (
     OutsideImage,
     TooManyPixels,
     TruncatedImage,
+    UnwritableImage,
 )
 from services.worker.processors.grammar import format_operations, parse_operations
 from services.worker.processors.header import ImageInfo, inspect
@@ -31,6 +32,7 @@ __all__ = [
     "OutsideImage",
     "TooManyPixels",
     "TruncatedImage",
+    "UnwritableImage",
     "catalogue",
     "format_operations",
     "inspect",

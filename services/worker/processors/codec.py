@@ -11,7 +11,7 @@ from typing import Any
 from PIL import ExifTags, Image
 
 from services.worker.processors.colour import plain, profile_of, to_srgb
-from services.worker.processors.errors import BrokenImage, TooManyPixels
+from services.worker.processors.errors import BrokenImage, TooManyPixels, UnwritableImage
 from services.worker.processors.formats import FORMATS, Encoding, Format
 from services.worker.processors.geometry import Size
 from services.worker.processors.header import DAMAGE, ImageInfo, decoding, inspect
@@ -57,7 +57,7 @@ def decode(data: bytes, *, max_pixels: int, reduction: Callable[[Size], int]) ->
     info = inspect(io.BytesIO(data), max_pixels=max_pixels)
     with decoding():
         source = Image.open(rationed(io.BytesIO(data), IMAGE_READS, BrokenImage), formats=(info.format,))
-    if "progressive" in source.info:
+    if info.format == "JPEG" and "progressive" in source.info:
         check_scans(data)
     scale = reduction(_upright_size(source)) if info.format == "JPEG" else 1
     with decoding():
@@ -76,22 +76,26 @@ def decode(data: bytes, *, max_pixels: int, reduction: Callable[[Size], int]) ->
 def encode(image: Image.Image, encoding: Encoding) -> bytes:
     """Write an image of a mode that `decode` gives; transparency becomes white where there is none.
 
-    Raises `TooManyPixels` when the format cannot hold a side that long.
+    Raises `TooManyPixels` when the format cannot hold a side that long, and `UnwritableImage` when the
+    encoder gives up: WebP does so on large noise.
     """
     target = FORMATS[encoding.format]
     if max(image.size) > target.max_side:
         raise TooManyPixels(
             f"{encoding.format} holds {target.max_side:,} pixels a side, not {max(image.size):,}. Resize it."
         )
-    if image.has_transparency_data and target.transparency != "smooth":
-        image = _on_white(image) if target.transparency == "none" else _cut_out(image)
     if not target.profiled and profile_of(image):
         image = to_srgb(image)
     profile = profile_of(image)
+    if image.has_transparency_data and target.transparency != "smooth":
+        image = _on_white(image) if target.transparency == "none" else _cut_out(image)
     if encoding.small and target.palette:
         image = _few_colours(image)
     out = io.BytesIO()
-    image.save(out, encoding.format, icc_profile=profile, **_options(target, encoding))
+    try:
+        image.save(out, encoding.format, icc_profile=profile, **_options(target, encoding))
+    except (ValueError, OSError) as error:
+        raise UnwritableImage from error
     return out.getvalue()
 
 
@@ -133,7 +137,6 @@ def _few_colours(image: Image.Image) -> Image.Image:
 def _on_white(image: Image.Image) -> Image.Image:
     opaque = image.mode.removesuffix("A")
     canvas = Image.new(opaque, image.size, "white")
-    canvas.info = dict(image.info)
     canvas.paste(image.convert(opaque), mask=image.getchannel("A"))
     return canvas
 

@@ -6,6 +6,7 @@ PermanentError
 └── ImageError              the image cannot be used
     ├── NotAnImage          no format that is known here
     ├── TooManyPixels       more than one job may hold in memory
+    ├── UnwritableImage     the pixels are there, but the encoder refuses them
     └── BrokenImage         a good header, but the pixels behind it cannot be decoded
         └── TruncatedImage  the file ends too early
 """
@@ -43,6 +44,12 @@ class TooManyPixels(ImageError):
     """The image has too many pixels. Send a smaller one."""
 
     code = "too_many_pixels"
+
+
+class UnwritableImage(ImageError):
+    """The image cannot be written in this format. Convert it to another one, or resize it before."""
+
+    code = "unwritable_image"
 
 
 class BrokenImage(ImageError):

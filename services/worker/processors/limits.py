@@ -21,7 +21,7 @@ _MAX_SIDE = 65_535
 HEADER_READS = 4_000
 """Pillow reads each part of a header on its own: about a thousand parts are allowed."""
 
-IMAGE_READS = 1_000_000
+IMAGE_READS = 500_000
 """For a whole image: run lengths of a BMP and blocks of a GIF are read one by one."""
 
 MAX_EXIF_BYTES = 1024 * 1024
@@ -34,14 +34,17 @@ _TOO_MUCH = "The file has more parts, or longer notes, than an image needs. Save
 _JPEG_PART = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])", re.DOTALL)
 _START_OF_SCAN, _END_OF_IMAGE = b"\xda", b"\xd9"
 
-# First bytes, layout of the header behind them, of the number of entries and of one entry.
+# First bytes, byte order, layout of the header behind them, of the number of entries and of one entry.
 _TIFF = {
     b"II*\0": ("<", "I", "H", "HHI4s"),
     b"MM\0*": (">", "I", "H", "HHI4s"),
+    # Swapped, but Pillow reads them.
+    b"II\0*": ("<", "I", "H", "HHI4s"),
+    b"MM*\0": (">", "I", "H", "HHI4s"),
     b"II+\0": ("<", "4xQ", "Q", "HHQ8s"),
-    b"MM\0+": (">", "4xQ", "Q", "HHQ8s"),
 }
-_TIFF_TEXT = {1, 2, 6, 7}
+_TIFF_MISREAD = b"MM\0+"
+_TIFF_TEXT = {1, 2, 7}
 _TIFF_NUMBERS = {1: "B", 6: "B", 3: "H", 8: "H", 4: "I", 9: "I", 13: "I", 16: "Q", 17: "Q", 18: "Q"}
 _TIFF_TILE = (322, 323)
 _TIFF_DIRECTORIES = {34665, 34853, 40965}
@@ -104,7 +107,11 @@ def check_directories(stream: BinaryIO, max_pixels: int) -> None:
     Pillow makes an object of each of its numbers, and libtiff takes memory for a whole tile, however small
     the image is. Any other file passes.
     """
-    layout = _TIFF.get(stream.read(4))
+    prefix = stream.read(4)
+    if prefix == _TIFF_MISREAD:
+        # Big-endian BigTIFF: Pillow takes its offsets for those of an ordinary TIFF.
+        raise NotAnImage
+    layout = _TIFF.get(prefix)
     if layout is None:
         return
     values, tile = 0, dict.fromkeys(_TIFF_TILE, 0)
@@ -135,8 +142,9 @@ def _tiff_entries(
 
 
 def _unpack(stream: BinaryIO, layout: str) -> int:
-    (number,) = struct.unpack(layout, stream.read(struct.calcsize(layout)))
-    return int(number)
+    """Read a number, or 0 at the end of the stream: a directory that is not there has no entries."""
+    data = stream.read(struct.calcsize(layout)).ljust(struct.calcsize(layout), b"\0")
+    return int(struct.unpack(layout, data)[0])
 
 
 def _number(order: str, kind: int, value: bytes) -> int:

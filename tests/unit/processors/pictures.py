@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import io
 import math
+import struct
+from typing import Literal
 
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops, ImageCms, ImageStat
 
 from services.worker.processors import Outcome, Output, parse_operations, process
 
@@ -83,3 +85,68 @@ def soft_disc() -> Image.Image:
     image.paste((*GREEN, 255), (16, 16, 48, 48))
     image.paste((*GREEN, 128), (16, 16, 48, 20))
     return image
+
+
+@functools.cache
+def swapped_profile() -> bytes:
+    """Return a colour profile in which red means green, and green red."""
+    swapped = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    red, green = swapped.index(b"rXYZ"), swapped.index(b"gXYZ")
+    swapped[red : red + 4], swapped[green : green + 4] = b"gXYZ", b"rXYZ"
+    return bytes(swapped)
+
+
+INKS = {
+    (0, 0, 0, 0): (100, 0, 0),
+    (255, 0, 0, 0): (55, -37, -50),
+    (0, 255, 0, 0): (48, 74, -3),
+    (0, 0, 255, 0): (89, -5, 93),
+    (0, 0, 0, 255): (0, 0, 0),
+}
+"""What a printing press makes of some inks, as L*, a* and b* (after ISO 12647-2)."""
+
+
+@functools.cache
+def press_profile() -> bytes:
+    """Return a CMYK profile that knows `INKS`; it takes all other mixtures for black."""
+    straight = bytes(range(256))
+    lattice = [(0, 0, 0)] * 16
+    for (cyan, magenta, yellow, black), lab in INKS.items():
+        lattice[(cyan & 8) | (magenta & 4) | (yellow & 2) | (black & 1)] = lab
+    table = bytes(value for light, a, b in lattice for value in (round(light * 2.55), a + 128, b + 128))
+    identity = struct.pack(">9i", *(65536 * (place % 4 == 0) for place in range(9)))
+    tag = b"mft1" + bytes(4) + bytes((4, 3, 2, 0)) + identity + straight * 4 + table + straight * 3
+    head = struct.pack(
+        ">I4sI4s4s4s12x4s28x3i48x",
+        144 + len(tag),
+        b"",
+        0x02400000,
+        b"prtr",
+        b"CMYK",
+        b"Lab ",
+        b"acsp",
+        63190,
+        65536,
+        54061,
+    )
+    return head + struct.pack(">I4sII", 1, b"A2B0", 144, len(tag)) + tag
+
+
+Space = Literal["sRGB", "LAB"]
+
+
+def in_lab(image: Image.Image) -> Image.Image:
+    return _managed(image, "sRGB", "LAB")
+
+
+def shown(lab: tuple[int, int, int]) -> tuple[int, ...]:
+    """Return the sRGB colour that looks like a colour in L*, a*, b*."""
+    pixel = Image.new("LAB", (1, 1), (round(lab[0] * 2.55), lab[1] + 128, lab[2] + 128))
+    return colour(_managed(pixel, "LAB", "sRGB"), 0, 0)
+
+
+def _managed(image: Image.Image, source: Space, target: Space) -> Image.Image:
+    before, after = ImageCms.createProfile(source), ImageCms.createProfile(target)
+    seen = ImageCms.profileToProfile(image, before, after, outputMode=target.removeprefix("s"))
+    assert seen is not None
+    return seen

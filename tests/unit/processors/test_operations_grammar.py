@@ -7,7 +7,7 @@ import sys
 from dataclasses import FrozenInstanceError
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.common.errors import PermanentError
@@ -179,6 +179,7 @@ def test_too_much_is_refused(text: str, limit: str) -> None:
         parse_operations(text)
 
 
+@settings(derandomize=True, deadline=None)
 @given(
     st.one_of(
         st.text(max_size=60), sentences, sentences.flatmap(lambda t: st.text().map(lambda end: t + end))
@@ -190,6 +191,7 @@ def test_any_text_parses_or_is_refused(text: str) -> None:
         parse_operations(text)
 
 
+@settings(derandomize=True, deadline=None)
 @given(sentences)
 def test_canonical_text_parses_back(text: str) -> None:
     """Canonical text parses to equal operations and fits into a message."""

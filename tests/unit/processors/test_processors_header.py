@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import random
 import warnings
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from services.worker.processors import ImageError, ImageInfo, NotAnImage, TooManyPixels, inspect
-from test_images.generate_sample import corrupt, photo
+from test_images.generate_sample import corrupt
 from tests.unit.processors.pictures import quarters, run, saved
 
 FORMATS = {
@@ -141,22 +138,3 @@ def test_no_warning_escapes() -> None:
         for data in (*FILES, saved(Image.new("P", (9, 9)), transparency=b"\0\x80\xff")):
             run(data, "resize,5")
     assert seen == []
-
-
-@given(
-    original=st.sampled_from(
-        [*FILES, photo(64, 48), *map(corrupt, ("animated", "cmyk", "sixteen-bit", "rgba"))]
-    ),
-    edits=st.lists(
-        st.tuples(st.floats(0, 1, exclude_max=True), st.binary(max_size=4)), min_size=1, max_size=5
-    ),
-    length=st.floats(0.1, 1),
-)
-def test_damage_is_a_typed_error(original: bytes, edits: list[tuple[float, bytes]], length: float) -> None:
-    """Whatever is damaged in a file, it is processed or it fails with a permanent error."""
-    data = bytearray(original[: int(len(original) * length)])
-    for position, edit in edits:
-        at = int(position * len(data))
-        data[at : at + len(edit)] = edit
-    with contextlib.suppress(ImageError):
-        run(bytes(data), "resize,20")

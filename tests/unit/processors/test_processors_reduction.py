@@ -6,7 +6,7 @@ import functools
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -68,6 +68,7 @@ def test_reduction_looks_at_the_whole_chain(operations: str, size: tuple[int, in
     assert reduction(size, chain, largest) == expected
 
 
+@settings(derandomize=True, deadline=None)
 @given(
     size=st.tuples(st.integers(1, 700), st.integers(1, 700)).map(lambda half: (half[0] * 8, half[1] * 8)),
     turn=st.sampled_from(["", "rotate,90;", "rotate,180;sleep,1;"]),
