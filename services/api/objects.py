@@ -12,6 +12,7 @@ from typing import BinaryIO, TypeVar
 from services.common import metrics
 from services.common.errors import StorageUnavailable
 from services.common.storage import ObjectStore, StoredObject
+from services.common.threads import detached
 from services.worker.processors import ImageInfo, inspect
 
 log = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ class Objects:
         while True:
             self._bucket_wanted.clear()
             try:
-                await asyncio.to_thread(self._store.ensure_bucket)
+                await detached(self._store.ensure_bucket)
             except StorageUnavailable as error:
                 log.warning("storage_unreachable", extra={"error": str(error), "retry_in_s": BUCKET_RETRY_S})
                 await asyncio.sleep(BUCKET_RETRY_S)

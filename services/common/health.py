@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from services.common.broker import Broker
 from services.common.errors import BrokerUnavailable, TransientError
+from services.common.threads import detached
 
 CHECK_TIMEOUT_S = 3.0
 SETTLE_S = 2.0
@@ -71,7 +72,7 @@ def blocking_check(call: Callable[[], object], detail: str) -> Check:
     async def check() -> str:
         nonlocal under_way
         if under_way is None or under_way.done():
-            under_way = asyncio.create_task(asyncio.to_thread(call))
+            under_way = asyncio.create_task(detached(call))
             # Who asked may have given up; then nobody reads the outcome, and that is no fault.
             under_way.add_done_callback(lambda done: done.cancelled() or done.exception())
         # Shielded: without an answer from a store that hangs, each question would take one more thread.

@@ -13,6 +13,7 @@ from services.common.control import Faults
 from services.common.errors import QueueLabError, StorageUnavailable, TransientError
 from services.common.messages import Job
 from services.common.storage import ObjectStore
+from services.common.threads import detached
 from services.common.topology import CONTROL, EVENTS
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class FaultSwitch:
     async def _read_until_answered(self) -> None:
         while True:
             try:
-                self.current = await asyncio.to_thread(control.read_faults, self._store)
+                self.current = await detached(lambda: control.read_faults(self._store))
             except StorageUnavailable:
                 await asyncio.sleep(RETRY_S)
             except QueueLabError as error:
