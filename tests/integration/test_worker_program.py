@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 
@@ -89,3 +90,18 @@ async def test_a_worker_retries_what_the_store_refused(environment: dict[str, st
         assert names[:2] == ["job.started", "job.retrying"]
         assert names[-2:] == ["job.started", "job.completed"]
         store.delete("")
+
+
+async def test_a_worker_ends_while_its_store_hangs(environment: dict[str, str]) -> None:
+    """A store that accepts connections and says nothing does not keep a worker from ending."""
+    proxy = proxy_to(environment["LAB_S3_ENDPOINT"])
+    async with proxy.listening():
+        own = {**environment, "LAB_S3_ENDPOINT": proxy.url(environment["LAB_S3_ENDPOINT"])}
+        async with healthy("worker", own) as worker:
+            for link in proxy.links:
+                link.hold("up", "down")
+            proxy.holds = True
+            await eventually(worker.unhealthy)
+            async with asyncio.timeout(10):
+                assert await worker.end() == 0
+            check_lines(worker)

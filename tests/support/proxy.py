@@ -48,6 +48,8 @@ class Proxy:
     target: tuple[str, int]
     port: int = 0
     links: list[Link] = field(default_factory=list)
+    holds: bool = False
+    """Whether new connections are held from their beginning."""
 
     def url(self, of: str) -> str:
         """Return the URL `of` the server as it is through this proxy."""
@@ -84,7 +86,8 @@ class Proxy:
             return
         link = Link((writer, far_writer))
         link.flows = {"up": asyncio.Event(), "down": asyncio.Event()}
-        link.release()
+        if not self.holds:
+            link.release()
         self.links.append(link)
         await asyncio.gather(_pump(link, "up", reader, far_writer), _pump(link, "down", far_reader, writer))
 
