@@ -114,7 +114,13 @@ class S3Store:
 
     def get(self, key: str) -> bytes:
         """Return all bytes of an object."""
-        return b"".join(self.open(key).chunks)
+        found = self.open(key)
+        data = b"".join(found.chunks)
+        if len(data) != found.size:
+            raise StorageUnavailable(
+                f"the object store broke off {key}: {len(data)} of {found.size} bytes came"
+            )
+        return data
 
     def open(self, key: str) -> StoredObject:
         """Return an object as a stream."""

@@ -17,6 +17,7 @@ AWAY_S = 10.0
 
 
 def _all_done(ledger: Ledger, jobs: int = JOBS) -> None:
+    assert ledger.failed_by_reason == {}
     assert ledger.lost == 0
     assert (ledger.completed, ledger.failed) == (jobs, 0)
     assert ledger.verified == jobs
