@@ -39,7 +39,7 @@ def bury(api: Api, body: bytes, message_id: str) -> None:
         message_id=message_id,
         headers=ABOUT.headers(),
     )
-    api.run(api.broker.publish(message))
+    api.publish(message)
 
 
 def failed_job(api: Api) -> str:
