@@ -71,21 +71,18 @@ class Sender:
                 group.create_task(self._timely(index, due))
 
     async def _timely(self, index: int, due: float) -> None:
-        if self._slots.locked() and not await self._a_slot():
-            error = f"dropped: {self._plan.max_in_flight} requests were open"
-            self._reports.append(Report(index, due, None, None, None, "", error))
-            return
-        async with self._slots:
-            await self._send(index, due)
-
-    async def _a_slot(self) -> bool:
-        """Wait until a slot is free; False when that takes too long."""
-        with suppress(TimeoutError):
+        held = self._slots.locked()
+        try:
             async with asyncio.timeout(self._plan.drop_after_s):
                 await self._slots.acquire()
-                self._slots.release()
-                return True
-        return False
+        except TimeoutError:
+            error = f"dropped: {self._plan.max_in_flight} requests were open"
+            self._reports.append(Report(index, due, None, None, None, "", error, held))
+            return
+        try:
+            await self._send(index, due, held=held)
+        finally:
+            self._slots.release()
 
     async def _closed_loop(self, arrivals: ClosedLoop, begin_at: float) -> None:
         await asyncio.sleep(begin_at - time.time())
@@ -99,16 +96,19 @@ class Sender:
             for _ in range(arrivals.concurrency):
                 group.create_task(in_turn())
 
-    async def _send(self, index: int, due: float) -> None:
+    async def _send(self, index: int, due: float, *, held: bool = False) -> None:
         request = self._requests[index]
         sent_at = time.time()
-        self._open[index] = Report(index, due, sent_at, None, None, "", "no answer when the run ended")
+        open_request = Report(index, due, sent_at, None, None, "", "no answer when the run ended", held)
+        self._open[index] = open_request
         try:
             answer = await self._client.post(request.path, request.body, request.headers)
         except ApiUnreachable as error:
-            report = Report(index, due, sent_at, time.time(), None, "", error.message)
+            report = open_request._replace(answered_at=time.time(), error=error.message)
         else:
-            report = Report(index, due, sent_at, time.time(), answer.status, answer.job_id, answer.error)
+            report = open_request._replace(
+                answered_at=time.time(), status=answer.status, job_id=answer.job_id, error=answer.error
+            )
         del self._open[index]
         self._reports.append(report)
 

@@ -41,7 +41,8 @@ class Ready(NamedTuple):
 class Report(NamedTuple):
     """What became of the send of job `number`; times are seconds since the epoch.
 
-    sent_at is None for a dropped job, answered_at when no answer came, status when it was none of HTTP's.
+    sent_at is None for a dropped job, answered_at when the run ended before, status when no answer came.
+    held: it was due while as many requests were open as there may be.
     """
 
     number: int
@@ -51,6 +52,7 @@ class Report(NamedTuple):
     status: int | None
     job_id: str
     error: str
+    held: bool = False
 
 
 class Ended(NamedTuple):
