@@ -63,12 +63,23 @@ class Session:
     verify_sample: int | None = None
     begun: Callable[[], None] = lambda: None
     _records: list[Record] = field(default_factory=list)
+    _collector: Collector = field(default_factory=Collector)
+
+    def records(self) -> tuple[Record, ...]:
+        """Return the jobs as they stand; any thread may ask."""
+        records = tuple(self._records)
+        for record in records:
+            story = self._collector.stories.get(record.job_id)
+            if story is not None and story.last is not None:
+                record.story = story
+                _conclude(record)
+        return records
 
     async def run(self, workload: Workload, arrivals: Arrivals | None = None) -> Outcome:
         """Send the workload and see it through; without arrivals, all jobs are sent at once."""
         arrivals = arrivals or at_once(len(workload.jobs))
         run_id = uuid.uuid4().hex[:12]
-        collector = Collector()
+        collector = self._collector = Collector()
         async with self.open_broker() as broker, api(self.api_url) as client:
             await broker.ready(BROKER_TIMEOUT_S)
             async with collector.collecting(broker, run_id):
