@@ -86,7 +86,9 @@ class Sample:
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "line"
-            raise BadValue(f"This is no sample: {where}: {first['msg']}.") from None
+            raise BadValue(
+                f"This is no sample: {where}: {first['msg']}.", "Use a file that labctl monitor --record wrote."
+            ) from None
 
 
 @cache
