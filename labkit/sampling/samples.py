@@ -87,7 +87,8 @@ class Sample:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "line"
             raise BadValue(
-                f"This is no sample: {where}: {first['msg']}.", "Use a file that labctl monitor --record wrote."
+                f"This is no sample: {where}: {first['msg']}.",
+                "Use a file that labctl monitor --record wrote.",
             ) from None
 
 
