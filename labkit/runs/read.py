@@ -137,6 +137,7 @@ def _record(row: Row) -> Record:
         error=row["error"] or "",
         clock={stage: row[stage] for stage in files.STAGES if row[stage] is not None},
         worker=row["worker"] or "",
+        queue=row["queue"] or "",
         verified=row["verified"],
     )
 

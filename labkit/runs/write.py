@@ -165,7 +165,7 @@ def _line(record: Record) -> list[object]:
         story.retried,
         record.resent,
         record.worker,
-        story.last.queue if story.last else None,
+        record.queue,
         record.outcome,
         record.reason,
         record.verified,
