@@ -131,9 +131,7 @@ def summarize(records: Sequence[Record], late_after_s: float = LATE_S) -> Summar
         accept=_over(done, lambda record: _between(record.sent_at, record.answered_at)),
         queue_wait=_over(done, lambda record: stage(record, "published", "started")),
         service=_over(done, service),
-        stages={
-            name: _over(done, partial(stage, begin=ends[0], end=ends[1])) for name, ends in STAGES.items()
-        },
+        stages=_stages(done),
         queues=_queues(sent),
         workers=_workers(ended),
         bursts=found if _repeated(records) else (),
