@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from labkit.load.workloads import Workload
 from labkit.runs import RUNS, Run
 from labkit.runtime.base import Runtime
 from labkit.sampling.recorder import Recorder
-from labkit.sampling.samples import Sample
+from labkit.sampling.sampler import Sampler
 from labkit.stack import WORKERS, layout_in
 from labkit.summary import Summary, summarize
 from labkit.timeline import Action, Timeline, steps
@@ -27,14 +26,6 @@ __all__ = ["Action", "Measured", "measure"]
 
 ALL = None
 """For `verify_sample`: look at every result."""
-
-
-class Blind:
-    """Sees nothing."""
-
-    def take(self) -> Sample:
-        """Look away."""
-        return Sample(time.time())
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +70,11 @@ def measure(  # noqa: PLR0913 - a run has many sides; most have a default
         session = Session(
             runtime.address("api"), access.broker, watch, verify_sample=verify_sample, begun=begun
         )
-        with run.kept(session.records), Recorder(Blind(), run, session.records):
+        with (
+            run.kept(session.records),
+            Sampler(runtime, access) as sampler,
+            Recorder(sampler, run, session.records),
+        ):
             outcome = asyncio.run(session.run(workload, arrivals))
     ledger, summary = balance(outcome.records), summarize(outcome.records)
     run.finish(outcome.records, ledger, summary)

@@ -146,9 +146,8 @@ def grouped(rows: Iterable[Row], column: str) -> dict[str, list[Row]]:
 
 def busy_s(rows: Iterable[Row]) -> float:
     """Return the seconds of work that the last attempts of these jobs took."""
-    return sum(
-        row["finished"] - row["started"] for row in rows if row["finished"] is not None and row["started"]
-    )
+    known = [row for row in rows if row["started"] is not None and row["finished"] is not None]
+    return float(sum(row["finished"] - row["started"] for row in known))
 
 
 def _add(into: list[float], begin: float | None, end: float | None) -> None:

@@ -33,6 +33,7 @@ COLUMNS = (
     "redelivered",
     "retried",
     "resent",
+    "dropped",
     "worker",
     "queue",
     "outcome",

@@ -164,6 +164,7 @@ def _line(record: Record) -> list[object]:
         story.redelivered,
         story.retried,
         record.resent,
+        record.dropped,
         record.worker,
         story.last.queue if story.last else None,
         record.outcome,
