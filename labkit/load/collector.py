@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -36,6 +37,7 @@ class Collector:
     seen: int = 0
     """How many events of expected jobs came, duplicates not counted."""
     progress: asyncio.Event = field(default_factory=asyncio.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
     _expected: set[str] = field(default_factory=set)
     _ended: set[str] = field(default_factory=set)
     _events: defaultdict[str, dict[str, tuple[float, bytes]]] = field(
@@ -76,17 +78,19 @@ class Collector:
         if not name.startswith("job."):
             self.refused += 1
             return
-        known = self._events[job_id]
-        if delivery.message_id in known:
-            return
-        known[delivery.message_id] = (time.time(), b"" if name in UNREAD else delivery.body)
+        with self._lock:
+            known = self._events[job_id]
+            if delivery.message_id in known:
+                return
+            known[delivery.message_id] = (time.time(), b"" if name in UNREAD else delivery.body)
         self._count(job_id, name)
 
     def story(self, job_id: str) -> Story:
-        """Return what is known of a job by now."""
-        story = self._stories.setdefault(job_id, Story())
-        for event_id, (at, body) in self._events.pop(job_id, {}).items():
-            self._read(story, event_id, at, body)
+        """Return what is known of a job by now; any thread may ask."""
+        with self._lock:
+            story = self._stories.setdefault(job_id, Story())
+            for event_id, (at, body) in self._events.pop(job_id, {}).items():
+                self._read(story, event_id, at, body)
         return story
 
     def _count(self, job_id: str, name: str) -> None:

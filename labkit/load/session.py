@@ -98,7 +98,7 @@ class Session:
         return Outcome(run_id, self._started_at, tuple(self._records), cpu_s)
 
     def records(self) -> tuple[Record, ...]:
-        """Return all jobs with what is known of them by now, also of a run that was broken off."""
+        """Return all jobs with what is known of them by now; any thread may ask."""
         for record in self._records:
             if record.job_id:
                 record.story = self._collector.story(record.job_id)
