@@ -127,6 +127,7 @@ def _record(row: Row) -> Record:
         intended_at=row["intended"] or 0.0,
         resent=row["resent"] or 0,
         sent_at=row["sent"],
+        dropped=bool(row["dropped"]),
         answered_at=row["answered"],
         status_code=row["status_code"],
         job_id=row["job_id"] or "",
@@ -144,7 +145,9 @@ def _record(row: Row) -> Record:
 
 def _rows(path: Path, columns: Iterable[str], whole: set[str], numbers: set[str]) -> Iterator[dict[str, Any]]:
     readers: dict[str, Callable[[str], Any]] = dict.fromkeys(columns, str)
-    readers |= dict.fromkeys(whole, _whole) | dict.fromkeys(numbers, _number) | {"verified": _flag}
+    readers |= (
+        dict.fromkeys(whole, _whole) | dict.fromkeys(numbers, _number) | {"verified": _flag, "dropped": _flag}
+    )
     readers = {column: readers[column] for column in columns}
     try:
         with path.open(newline="", encoding="utf-8", errors="replace") as file:

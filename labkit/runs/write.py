@@ -164,6 +164,7 @@ def _line(record: Record) -> list[object]:
         story.redelivered,
         story.retried,
         record.resent,
+        record.dropped,
         record.worker,
         record.queue,
         record.outcome,
