@@ -12,7 +12,21 @@ from typer._completion_classes import completion_init
 from typer.core import TyperGroup
 
 from labkit import words
-from labkit.cli import bench, chaos, db, demo, dlq, instances, jobs, kit, lifecycle, load, look, monitor, results
+from labkit.cli import (
+    bench,
+    chaos,
+    db,
+    demo,
+    dlq,
+    instances,
+    jobs,
+    kit,
+    lifecycle,
+    load,
+    look,
+    monitor,
+    results,
+)
 from labkit.cli.context import Lab
 from labkit.cli.options import CLASS, PANELS, PortOffset, ProjectName, RuntimeKind
 from labkit.errors import LabError

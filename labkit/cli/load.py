@@ -13,6 +13,7 @@ import typer
 from labkit.cli.context import Lab
 from labkit.cli.live import page
 from labkit.cli.options import CLASS, AsJson, examples
+from labkit.cli.screen import watching
 from labkit.errors import BadValue
 from labkit.load import workloads
 from labkit.load.arrivals import Arrivals, ClosedLoop, OpenLoop, at_once, bursts, constant, poisson, ramp
@@ -208,7 +209,7 @@ def _load(ctx: typer.Context, asked: Asked, workload: Workload, arrivals: Arriva
     if asked.as_json:
         lab.out = lab.err  # standard output belongs to the JSON
     cut = False
-    with _shown(lab) as show:
+    with _shown(lab, asked) as show:
         try:
             found = measure(
                 lab.running(),
@@ -242,21 +243,28 @@ def _finish(lab: Lab, asked: Asked, found: Measured, *, cut: bool) -> None:
 
 
 @contextmanager
-def _shown(lab: Lab) -> Iterator[Callable[[Progress], None]]:
-    """Give what shows the progress: bars on a terminal, else a line every few seconds."""
-    with page(lab) as show:
-        if lab.out.is_interactive:
+def _shown(lab: Lab, asked: Asked) -> Iterator[Callable[[Progress], None]]:
+    """Give what shows the progress: the monitor, bars on a terminal, else a line every few seconds."""
+    if asked.watch:
+        with watching(lab, asked.name) as tell:
+            yield lambda progress: tell(progress_line(progress))
+    elif lab.out.is_interactive:
+        with page(lab) as show:
             yield lambda progress: show(load_progress(progress))
-            return
-        due = LINE_EVERY_S
+    else:
+        yield _lines(lab)
 
-        def line(progress: Progress) -> None:
-            nonlocal due
-            if progress.elapsed_s >= due:
-                due += LINE_EVERY_S
-                lab.out.print(progress_line(progress), soft_wrap=True)
 
-        yield line
+def _lines(lab: Lab) -> Callable[[Progress], None]:
+    due = LINE_EVERY_S
+
+    def line(progress: Progress) -> None:
+        nonlocal due
+        if progress.elapsed_s >= due:
+            due += LINE_EVERY_S
+            lab.out.print(progress_line(progress), soft_wrap=True)
+
+    return line
 
 
 def _as_json(

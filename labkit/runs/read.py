@@ -127,7 +127,6 @@ def _record(row: Row) -> Record:
         intended_at=row["intended"] or 0.0,
         resent=row["resent"] or 0,
         sent_at=row["sent"],
-        dropped=bool(row["dropped"]),
         answered_at=row["answered"],
         status_code=row["status_code"],
         job_id=row["job_id"] or "",
