@@ -12,7 +12,21 @@ from typer._completion_classes import completion_init
 from typer.core import TyperGroup
 
 from labkit import words
-from labkit.cli import bench, chaos, db, demo, dlq, instances, jobs, kit, lifecycle, look, monitor
+from labkit.cli import (
+    bench,
+    chaos,
+    db,
+    demo,
+    dlq,
+    instances,
+    jobs,
+    kit,
+    lifecycle,
+    load,
+    look,
+    monitor,
+    results,
+)
 from labkit.cli.context import Lab
 from labkit.cli.options import CLASS, PANELS, PortOffset, ProjectName, RuntimeKind
 from labkit.errors import LabError
@@ -23,7 +37,7 @@ COMPLETE = "_LABCTL_COMPLETE"
 INTERRUPTED = 130
 
 SUMMARY = "Queue Lab: start a real message-queue pipeline, load it, break it, watch it."
-FIRST = ("up", "demo", "status", "monitor", "scale", "kill", "upload", "jobs", "logs", "doctor", "down")
+FIRST = ("up", "demo", "status", "scale", "kill", "upload", "jobs", "logs", "doctor", "down")
 
 
 class Root(TyperGroup):
@@ -70,7 +84,7 @@ class Root(TyperGroup):
 
 
 app = typer.Typer(cls=Root, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
-for group in (lifecycle, demo, look, monitor, instances, jobs, dlq, db, chaos, bench, kit):
+for group in (lifecycle, demo, load, look, monitor, results, instances, jobs, dlq, db, chaos, bench, kit):
     app.add_typer(group.app)
 
 

@@ -43,7 +43,7 @@ Frames = Callable[[Pause], Iterator[Frame]]
         "monitor", "monitor --once", "monitor --record class.jsonl", "monitor --replay class.jsonl --speed 10"
     ),
 )
-def monitor(  # noqa: PLR0913, PLR0917 (one parameter an option)
+def monitor(
     ctx: typer.Context,
     once: Annotated[bool, typer.Option("--once", help="Show it once and end.")] = False,
     interval: Annotated[float, typer.Option(min=0.2, max=60, help="Seconds between two looks.")] = 1.0,

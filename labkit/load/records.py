@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from labkit.load.wire import Report
 from labkit.load.workloads import Planned
 from services.common.messages import Clock, Event
 
@@ -66,6 +67,8 @@ class Record:
     resent: int = 0
     """How often it was sent again because its answer was unknown."""
     sent_at: float | None = None
+    held: bool = False
+    """It was due while as many requests were open as there may be, and so had to wait."""
     answered_at: float | None = None
     status_code: int | None = None
     """HTTP status; None when no answer came."""
@@ -79,8 +82,27 @@ class Record:
     error: str = ""
     clock: Clock = field(default_factory=dict)
     worker: str = ""
+    queue: str = ""
+    """Work queue that its last attempt came through."""
     verified: bool | None = None
     """Whether the downloaded result is as planned; None: not looked at."""
+
+    @property
+    def late_by_s(self) -> float | None:
+        """How long after its intended time it left; None when it was not sent."""
+        return None if self.sent_at is None else self.sent_at - self.intended_at
+
+    @property
+    def dropped(self) -> bool:
+        """Whether it was never sent, because too many requests were open for too long."""
+        return self.sent_at is None and bool(self.error)
+
+    def take(self, report: Report) -> None:
+        """Write down what the sending process reports."""
+        self.intended_at, self.sent_at = report.intended_at, report.sent_at
+        self.held = report.held
+        self.answered_at, self.status_code = report.answered_at, report.status
+        self.job_id, self.error = report.job_id, report.error
 
     @property
     def accepted(self) -> bool:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from labkit.access import Access
-from labkit.chaos import describe
+from labkit.chaos import sentences
 from labkit.runtime.base import Instance, Runtime, State, Stats
 from labkit.sampling.management import WITHOUT, Management, QueueCounts
 from labkit.sampling.pulse import Pulse, listening
@@ -91,7 +91,7 @@ class Sampler:
         self._stats = Source("CPU and memory", self._runtime.stats, _SLOW_S)
         self._queues = Source("queues", self._read_queues, _QUICK_S)
         self._table = Source("job table", self._read_table, _QUICK_S)
-        self._faults = Source("object store", lambda: tuple(describe(read_faults(self._store))), _FAULTS_S)
+        self._faults = Source("object store", lambda: sentences(read_faults(self._store)), _FAULTS_S)
         return self
 
     def __exit__(
