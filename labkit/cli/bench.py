@@ -1,4 +1,4 @@
-"""bench pipeline, messages, accept, soak."""
+"""bench pipeline, messages, accept, soak, monitor."""
 
 from __future__ import annotations
 
@@ -89,6 +89,25 @@ def soak(
     lab = _up(ctx, Options(counts={WORKER: 2}, prefetch=1, concurrency=1), as_json=as_json)
     legs = arms.run(lab.runtime, lab.access(), jobs=jobs, told=view.leg(lab.out))
     lab.show(view.soak(legs), {"legs": legs}, as_json=as_json)
+
+
+@bench.command(epilog=examples("bench monitor", "bench monitor --seconds 20 --json"))
+def monitor(
+    ctx: typer.Context,
+    seconds: Annotated[float, typer.Option(min=10, max=600, help="Length of each of two measurements.")] = 60,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the CPU that the monitor itself takes, at rest and during a load."""
+    from labkit.bench import monitor as arms  # noqa: PLC0415 - slow
+
+    lab = _up(ctx, Options(counts={WORKER: 3}, prefetch=1, concurrency=1), as_json=as_json)
+    costs = arms.run(
+        lab.runtime, lab.access(), seconds=seconds, told=lambda cost: lab.out.print(view.monitor(cost))
+    )
+    too_dear = any(cost.cpu_percent > view.LIMIT_PERCENT for cost in costs)
+    if as_json:
+        lab.show("", {"costs": costs, "limit_percent": view.LIMIT_PERCENT}, as_json=True)
+    raise typer.Exit(1 if too_dear else 0)
 
 
 def _up(ctx: typer.Context, options: Options, *, as_json: bool) -> Lab:

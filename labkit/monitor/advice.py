@@ -15,6 +15,7 @@ GROWS_S = 20.0
 SILENT_S = 5.0
 BEHIND = 100
 CRASHES = 3
+RESTARTED_S = 15.0
 
 
 class Level(IntEnum):
@@ -37,12 +38,12 @@ def advise(samples: Sequence[Sample]) -> tuple[Advice, ...]:
     """Return what deserves a look, gravest first; `samples` of up to two minutes, oldest first, not empty."""
     now = samples[-1]
     found = [
-        *(Advice(_level(sentence), sentence) for sentence in now.unreachable),
-        *_nobody_consumes(now.queues),
         *_instances(now.instances),
+        *(Advice(_level(sentence), sentence) for sentence in now.unreachable),
+        *_nobody_consumes(now),
         *_silent(samples),
-        *_crashing(samples),
-        *(Advice(Level.LOOK, f"fault active: {fault}", "chaos clear") for fault in now.faults),
+        *(tuple(_crashing(samples)) or _restarted(samples)),
+        *(Advice(Level.LOOK, f"fault active: {fault}", "labctl chaos clear") for fault in now.faults),
         *_growing(samples),
         *_dead(now.queues),
         *_behind(now.queues),
@@ -54,11 +55,13 @@ def _level(unreachable: str) -> Level:
     return Level.LOOK if unreachable.startswith(WITHOUT) else Level.TROUBLE
 
 
-def _nobody_consumes(queues: Sequence[QueueSample]) -> Iterator[Advice]:
-    for queue in queues:
+def _nobody_consumes(now: Sample) -> Iterator[Advice]:
+    pools = {instance.service for instance in now.instances}
+    for queue in now.queues:
         if queue.name in WORK_QUEUES and queue.ready and not queue.consumers:
             text = f"no consumer: {_jobs(queue.ready)} in {queue.name}, and nobody takes them"
-            yield Advice(Level.TROUBLE, text, "ps")
+            pool = _pool(queue.name)
+            yield Advice(Level.TROUBLE, text, "labctl ps" if pool in pools else f"labctl scale {pool}=1")
 
 
 def _instances(instances: Sequence[InstanceSample]) -> Iterator[Advice]:
@@ -66,8 +69,8 @@ def _instances(instances: Sequence[InstanceSample]) -> Iterator[Advice]:
         if instance.state == "running":
             continue
         level = Level.LOOK if instance.service in WORKERS else Level.TROUBLE
-        command = {"paused": f"resume {instance.name}", "starting": ""}.get(
-            instance.state, f"logs {instance.name}"
+        command = {"paused": f"labctl resume {instance.name}", "starting": ""}.get(
+            instance.state, f"labctl logs {instance.name}"
         )
         yield Advice(level, f"{instance.name} is {instance.state}", command)
 
@@ -83,7 +86,7 @@ def _silent(samples: Sequence[Sample]) -> Iterator[Advice]:
     }
     for name, instance in _workers(now).items():
         if name not in heard and instance.state == "running":
-            yield Advice(Level.LOOK, f"{name} runs, but sends no heartbeat", f"logs {name}")
+            yield Advice(Level.LOOK, f"{name} runs, but sends no heartbeat", f"labctl logs {name}")
 
 
 def _workers(sample: Sample) -> dict[str, InstanceSample]:
@@ -94,12 +97,18 @@ def _crashing(samples: Sequence[Sample]) -> Iterator[Advice]:
     before = {found.name: found.restarts for found in samples[0].instances}
     for instance in samples[-1].instances:
         times = instance.restarts - before.get(instance.name, instance.restarts)
+        text = f"{instance.name} started again {times} times in 2 min"
         if times >= CRASHES:
-            yield Advice(
-                Level.LOOK,
-                f"{instance.name} started again {times} times in 2 min",
-                f"logs {instance.name}",
-            )
+            yield Advice(Level.LOOK, text, f"labctl logs {instance.name}")
+
+
+def _restarted(samples: Sequence[Sample]) -> Iterator[Advice]:
+    now = samples[-1]
+    recent = next(sample for sample in samples if now.at - sample.at <= RESTARTED_S)
+    before = {found.name: found.restarts for found in recent.instances}
+    for instance in now.instances:
+        if instance.restarts > before.get(instance.name, instance.restarts):
+            yield Advice(Level.LOOK, f"{instance.name} has just started again")
 
 
 def _growing(samples: Sequence[Sample]) -> Iterator[Advice]:
@@ -114,7 +123,7 @@ def _growing(samples: Sequence[Sample]) -> Iterator[Advice]:
         more = queue.ready - before.get(queue.name, queue.ready)
         if queue.name in WORK_QUEUES and more > 0 and arriving > leaving and queue.consumers:
             text = f"{queue.name} grows: {arriving:.1f} in, {leaving:.1f} out a second"
-            yield Advice(Level.LOOK, text, f"scale {_pool(queue.name)}=…")
+            yield Advice(Level.LOOK, text, f"labctl scale {_pool(queue.name)}=…")
 
 
 def _pool(queue: str) -> str:
@@ -126,13 +135,13 @@ def _dead(queues: Sequence[QueueSample]) -> Iterator[Advice]:
     for queue in queues:
         if queue.name == DEAD_LETTER and queue.ready:
             letters = "1 dead letter" if queue.ready == 1 else f"{queue.ready} dead letters"
-            yield Advice(Level.LOOK, letters, "dlq list")
+            yield Advice(Level.LOOK, letters, "labctl dlq list")
 
 
 def _behind(queues: Sequence[QueueSample]) -> Iterator[Advice]:
     for queue in queues:
         if queue.name == TRACKER_EVENTS and queue.ready >= BEHIND:
-            yield Advice(Level.LOOK, f"the job table is {queue.ready} events behind", "ps")
+            yield Advice(Level.LOOK, f"the job table is {queue.ready} events behind", "labctl ps")
 
 
 def _jobs(count: int) -> str:

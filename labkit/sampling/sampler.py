@@ -199,7 +199,9 @@ def _ready(counts: Mapping[str, QueueCounts], name: str) -> int:
 
 def _instance_sample(entry: Instance, stats: Stats | None, beat: Heartbeat | None) -> InstanceSample:
     alive = entry.state not in _GONE
-    heard = beat if alive else None
+    # A process that has died is heard for a while.
+    fresh = beat and entry.started_at and beat.at >= entry.started_at.timestamp()
+    heard = beat if alive and fresh else None
     return InstanceSample(
         entry.name,
         entry.service,

@@ -9,9 +9,10 @@ from concurrent.futures import Future, wait
 from typing import Generic, TypeVar
 
 from labkit.errors import LabError
-from services.common.errors import QueueLabError
+from services.common.errors import DatabaseUnavailable, QueueLabError, StorageUnavailable
 
 SILENT_S = 3.0
+AGAIN_S = 1.0
 SHARE_OF_CORE = 0.01
 _EARLY = 0.2
 
@@ -62,7 +63,8 @@ class Source(Generic[ValueT]):
         else:
             self.problem = ""
         self._pending = None
-        self._due = self._begun + max(self._every_s * (1 - _EARLY), cost_s / SHARE_OF_CORE)
+        every_s = min(AGAIN_S, self._every_s) if self.problem else self._every_s
+        self._due = self._begun + max(every_s * (1 - _EARLY), cost_s / SHARE_OF_CORE)
         return True
 
     def _silent(self) -> None:
@@ -79,6 +81,7 @@ class Source(Generic[ValueT]):
 
 
 def _sentence(name: str, error: QueueLabError | LabError) -> str:
-    said = error.message if isinstance(error, LabError) else str(error)
-    [first, *_] = said.splitlines() or [""]
+    if isinstance(error, StorageUnavailable | DatabaseUnavailable):
+        return f"{name} does not answer"
+    [first, *_] = (error.message if isinstance(error, LabError) else str(error)).splitlines() or [""]
     return f"{name}: {first}"

@@ -11,8 +11,11 @@ from rich.text import Text
 
 from labkit.views.style import house_table, size
 
+LIMIT_PERCENT = 3.0
+
 if TYPE_CHECKING:
     from labkit.bench.accept import Backlogged
+    from labkit.bench.monitor import Cost
     from labkit.bench.pairs import Comparison, Pair
     from labkit.bench.pipeline import PipelineBench
     from labkit.bench.soak import Leg
@@ -55,6 +58,14 @@ def accept(found: Comparison, queued: Sequence[Backlogged]) -> RenderableType:
     for one in queued:
         table.add_row(f"{one.empty_ms:.0f} ms", f"{one.full_ms:.0f} ms", f"{one.ratio:.2f}")
     return Group(comparison(found), table)
+
+
+def monitor(cost: Cost) -> Text:
+    """Return what the monitor took, and what it may take."""
+    within = cost.cpu_percent <= LIMIT_PERCENT
+    said = f"{cost.arm}: {cost.cpu_percent:.2f}% of a core over {cost.seconds:g} s, {size(cost.memory_bytes)}"
+    verdict = "within" if within else "above"
+    return Text(f"{said}; {verdict} {LIMIT_PERCENT:g}%", style="green" if within else "red")
 
 
 def soak(legs: Sequence[Leg]) -> RenderableType:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -102,10 +103,9 @@ def _advice(advice: Sequence[Advice], width: int, surround: Surround, most: int)
 def _one(entry: Advice, width: int, surround: Surround) -> Text:
     sign, style = SIGNS[entry.level]
     line = Text(f"{sign} ", style=style, no_wrap=True, end="")
-    command = surround.spoken(entry.command) if entry.command else ""
-    with_command = f"{entry.text}: {command}"
-    fits = bool(command) and len(with_command) <= width - 2
-    return line.append(fit(with_command if fits else entry.text, width - 2))
+    forms = [f"{entry.text} → {form}" for form in (surround.spoken(entry.command), entry.command) if form]
+    fitting = (form for form in forms if cell_len(form) <= width - 2)
+    return line.append(fit(next(fitting, entry.text), width - 2))
 
 
 def _that_fit(parts: Sequence[list[Text]], room: int) -> list[list[Text]]:

@@ -25,6 +25,7 @@ from services.common.topology import (
 )
 
 MARKS = 3
+RETRYING = "waiting for retry"
 _UNKNOWN = "-"
 _JOB_ID = 8
 
@@ -57,6 +58,8 @@ def queues(picture: Picture, width: int) -> list[Text]:
         columns = (*columns, Column("last 2 min", trend))
     layout = _layout(picture.sample.instances)
     found = [queue for queue in picture.sample.queues if _matters(queue, layout)]
+    if retrying := [queue for queue in picture.sample.queues if waits_for_retry(queue.name)]:
+        found.append(QueueSample(RETRYING, sum(queue.ready for queue in retrying)))
     if not found:
         return [Text("queues: not known", style="red", end="")]
     return [heading(columns), *(_queue(queue, picture, columns) for queue in found)]
@@ -70,12 +73,11 @@ def _matters(queue: QueueSample, layout: Layout) -> bool:
     if queue.name in WORK_QUEUES:
         moves = queue.ready or queue.unacked or queue.in_per_s or queue.out_per_s
         return queue.name in filled_in(layout) or bool(moves)
-    behind = queue.name in (TRACKER_EVENTS, NOTIFIER_EVENTS) and queue.ready > 0
-    return behind or waits_for_retry(queue.name)
+    return queue.name in (TRACKER_EVENTS, NOTIFIER_EVENTS) and queue.ready > 0
 
 
 def _queue(queue: QueueSample, picture: Picture, columns: Sequence[Column]) -> Text:
-    waiting = waits_for_retry(queue.name)
+    waiting = queue.name == RETRYING
     deaf = queue.ready > 0 and not queue.consumers and not waiting
     cells: list[Cell] = [
         queue.name,
@@ -157,7 +159,7 @@ def services(picture: Picture, width: int) -> Text:
     for name, group in by_service.items():
         bad = [entry for entry in group if entry.state != "running"]
         said = f"{name} {bad[0].state}" if bad else f"{name} {_percent(_cpu(group))}"
-        line.append(" · " if line else "services CPU  ", style.FAINT)
+        line.append("  " if line else "CPU  ", style.FAINT)
         line.append(f"✖ {said}" if bad else said, "bold red" if bad else "")
     line.truncate(width, overflow="ellipsis")
     return line
