@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from labkit.errors import ApiUnreachable
+from labkit.load.arrivals import Arrivals, ClosedLoop
 from labkit.load.records import Record
 from labkit.load.workloads import Workload
 
@@ -24,21 +25,33 @@ async def send(
     client: ApiClient,
     workload: Workload,
     records: Sequence[Record],
+    arrivals: Arrivals,
     sent: Callable[[Record], None],
     max_in_flight: int = MAX_IN_FLIGHT,
 ) -> None:
-    """Send each record at its intended time, `max_in_flight` at once; call `sent` after each answer."""
+    """Send each record when it is due, `max_in_flight` at once; call `sent` after each answer."""
     slots = asyncio.Semaphore(max_in_flight)
+    queue = iter(records)
 
-    async def one(record: Record) -> None:
+    async def timely(record: Record) -> None:
         await asyncio.sleep(max(0.0, record.intended_at - time.time()))
         async with slots:
             await _send(client, workload, record)
         sent(record)
 
+    async def in_turn() -> None:
+        for record in queue:
+            record.intended_at = time.time()
+            await _send(client, workload, record)
+            sent(record)
+
     async with asyncio.TaskGroup() as group:
-        for record in records:
-            group.create_task(one(record))
+        if isinstance(arrivals, ClosedLoop):
+            for _ in range(arrivals.concurrency):
+                group.create_task(in_turn())
+        else:
+            for record in records:
+                group.create_task(timely(record))
 
 
 async def settle(client: ApiClient, workload: Workload, records: Sequence[Record]) -> None:

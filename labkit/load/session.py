@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from labkit.access import api
 from labkit.errors import ApiUnreachable
+from labkit.load.arrivals import Arrivals, ClosedLoop, at_once
 from labkit.load.collector import Collector
 from labkit.load.generator import send, settle
 from labkit.load.records import Record
@@ -51,35 +52,35 @@ class Session:
 
     `api_url` says where it is, `open_broker` gives a connection to its broker; `watch` is told of progress
     a few times a second;
-    `stall_s` is how long nothing may happen before the rest is settled through the API.
+    `stall_s` is how long nothing may happen before the rest is settled through the API; `verify_sample` is
+    how many results are downloaded and looked at (None: all); `begun` is called when the first job is due.
     """
 
     api_url: str
     open_broker: Callable[[], Broker]
     watch: Callable[[Progress], None] = lambda _: None
     stall_s: float = STALL_S
-    check_results: bool = True
+    verify_sample: int | None = None
+    begun: Callable[[], None] = lambda: None
     _records: list[Record] = field(default_factory=list)
 
-    async def run(self, workload: Workload, offsets_s: Sequence[float] | None = None) -> Outcome:
-        """Send the workload and see it through.
-
-        `offsets_s` are the intended times from the start, in seconds, one a job; None: all at once.
-        """
+    async def run(self, workload: Workload, arrivals: Arrivals | None = None) -> Outcome:
+        """Send the workload and see it through; without arrivals, all jobs are sent at once."""
+        arrivals = arrivals or at_once(len(workload.jobs))
         run_id = uuid.uuid4().hex[:12]
         collector = Collector()
         async with self.open_broker() as broker, api(self.api_url) as client:
             await broker.ready(BROKER_TIMEOUT_S)
             async with collector.collecting(broker, run_id):
                 started_at = time.time()
-                self._records = _plan(workload, offsets_s, started_at, run_id)
+                self._records = _plan(workload, arrivals, started_at, run_id)
+                self.begun()
                 watching = asyncio.create_task(self._report_forever(collector))
-                await send(client, workload, self._records, lambda _: collector.progress.set())
+                await send(client, workload, self._records, arrivals, lambda _: collector.progress.set())
                 await settle(client, workload, self._records)
                 await self._wait(collector)
                 await self._settle(client, collector)
-            if self.check_results:
-                await verify(client, self._records)
+            await verify(client, self._records, self.verify_sample)
             watching.cancel()
             self.watch(self._progress(collector))
         return Outcome(run_id, started_at, tuple(self._records))
@@ -125,10 +126,10 @@ class Session:
                 _conclude(record)
 
 
-def _plan(
-    workload: Workload, offsets_s: Sequence[float] | None, started_at: float, run_id: str
-) -> list[Record]:
-    offsets = offsets_s or [0.0] * len(workload.jobs)
+def _plan(workload: Workload, arrivals: Arrivals, started_at: float, run_id: str) -> list[Record]:
+    if isinstance(arrivals, ClosedLoop):
+        arrivals = at_once(len(workload.jobs))
+    offsets = arrivals.offsets_s
     return [
         Record(planned, started_at + offset, key=f"{run_id}-{planned.sequence}")
         for planned, offset in zip(workload.jobs, offsets, strict=True)
