@@ -12,7 +12,7 @@ from typer._completion_classes import completion_init
 from typer.core import TyperGroup
 
 from labkit import words
-from labkit.cli import bench, chaos, db, demo, dlq, instances, jobs, kit, lifecycle, look
+from labkit.cli import bench, chaos, db, demo, dlq, experiment, instances, jobs, kit, lifecycle, look
 from labkit.cli.context import Lab
 from labkit.cli.options import CLASS, PANELS, PortOffset, ProjectName, RuntimeKind
 from labkit.errors import LabError
@@ -23,7 +23,7 @@ COMPLETE = "_LABCTL_COMPLETE"
 INTERRUPTED = 130
 
 SUMMARY = "Queue Lab: start a real message-queue pipeline, load it, break it, watch it."
-FIRST = ("up", "demo", "status", "scale", "kill", "upload", "jobs", "logs", "doctor", "down")
+FIRST = ("up", "demo", "experiment", "status", "scale", "kill", "upload", "jobs", "logs", "doctor", "down")
 
 
 class Root(TyperGroup):
@@ -70,7 +70,7 @@ class Root(TyperGroup):
 
 
 app = typer.Typer(cls=Root, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
-for group in (lifecycle, demo, look, instances, jobs, dlq, db, chaos, bench, kit):
+for group in (lifecycle, demo, experiment, look, instances, jobs, dlq, db, chaos, bench, kit):
     app.add_typer(group.app)
 
 

@@ -228,8 +228,14 @@ def _with_parts(content: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _over(shared: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    """Lay the part's values over the shared ones: tables value by value, lists one after the other."""
     merged = dict(shared)
     for key, value in part.items():
         before = merged.get(key)
-        merged[key] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
+        if isinstance(before, dict) and isinstance(value, dict):
+            merged[key] = {**before, **value}
+        elif isinstance(before, list) and isinstance(value, list):
+            merged[key] = [*value, *before]
+        else:
+            merged[key] = value
     return merged
