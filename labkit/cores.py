@@ -21,6 +21,11 @@ def allowed_cores(root: Path = CGROUP, own: Path = OWN_CGROUP) -> float:
     return min([*limits, *quotas(root, own)])
 
 
+def programs() -> float | None:
+    """Return how many programs have wanted a core in the last minute; None where the system does not tell."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+
+
 def quotas(root: Path = CGROUP, own: Path = OWN_CGROUP) -> list[float]:
     """Return the CPU quotas, in cores, of this process's cgroup and of all above it; version 1 and 2.
 

@@ -64,7 +64,9 @@ def show(ctx: typer.Context, name: Name, as_json: AsJson = False) -> None:
 
 
 @experiment.command(
-    epilog=examples("experiment run basic", "experiment run worker-scaling --quick", "experiment run bursts --json")
+    epilog=examples(
+        "experiment run basic", "experiment run worker-scaling --quick", "experiment run bursts --json"
+    )
 )
 def run(
     ctx: typer.Context,

@@ -27,9 +27,7 @@ Arrival = Literal["at-once", "bursts", "closed"]
 Workload = Literal["text", "images", "mix"]
 Picture = Literal["A.jpg", "B.png", "grid.jpg", "small.jpg"]
 
-Setting = Literal["LAB_RETRY", "LAB_ACK"]
-
-STANDARD: Mapping[Setting, str] = {"LAB_RETRY": "delayed", "LAB_ACK": "late"}
+STANDARD: Mapping[str, str] = {"LAB_RETRY": "delayed", "LAB_ACK": "late"}
 """The settings that an experiment may change, and what they are otherwise."""
 
 CALIBRATED = {"service_s", "parallel", "cores"}
@@ -53,7 +51,14 @@ class Stack(Table):
     prefetch: int = 1
     concurrency: int = 1
     api: int = 1
-    settings: dict[Setting, str] = {}
+    settings: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _known(self) -> Stack:
+        for name in self.settings:
+            if name not in STANDARD:
+                raise ValueError(f"there is no setting {name} to change; known are {', '.join(STANDARD)}")
+        return self
 
 
 class Chaos(Table):
@@ -194,7 +199,9 @@ class Experiment(Table):
 def read(path: Path) -> Experiment:
     """Read a declaration. Raises BadValue that names the file and the field."""
     try:
-        return Experiment.model_validate(_with_parts(tomllib.loads(path.read_text(encoding="utf-8")), path.stem))
+        return Experiment.model_validate(
+            _with_parts(tomllib.loads(path.read_text(encoding="utf-8")), path.stem)
+        )
     except tomllib.TOMLDecodeError as error:
         raise BadValue(f"{path.name} is no TOML: {error}.", "Mend the file.") from error
     except ValidationError as error:

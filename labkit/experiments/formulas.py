@@ -33,9 +33,7 @@ def evaluate(formula: str | float, names: Mapping[str, float]) -> float:
     if isinstance(formula, int | float):
         return float(formula)
     try:
-        if len(formula) > LONGEST:
-            raise ValueError("it is too long")
-        return float(_value(ast.parse(formula, mode="eval").body, names))
+        return float(_value(_tree(formula).body, names))
     except (SyntaxError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
         reason = "it is no formula" if isinstance(error, SyntaxError) else str(error)
         known = ", ".join(sorted(names))
@@ -46,8 +44,14 @@ def used_names(formula: str | float) -> set[str]:
     """Return the names that stand in a formula; those of functions are not among them."""
     if isinstance(formula, int | float):
         return set()
-    found = {node.id for node in ast.walk(ast.parse(formula, mode="eval")) if isinstance(node, ast.Name)}
+    found = {node.id for node in ast.walk(_tree(formula)) if isinstance(node, ast.Name)}
     return found - set(_FUNCTIONS)
+
+
+def _tree(formula: str) -> ast.Expression:
+    if len(formula) > LONGEST:
+        raise ValueError("it is too long")
+    return ast.parse(formula, mode="eval")
 
 
 def _value(node: ast.expr, names: Mapping[str, float]) -> float:

@@ -46,7 +46,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """How to get a number out of a run. title: as a table shows it, `{}` stands for the word after the dot."""
+    """How to get a number out of a run; in `title`, for tables, `{}` is the word after the dot."""
 
     title: str
     unit: str

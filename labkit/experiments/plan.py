@@ -33,7 +33,7 @@ def arrivals(load: Load, jobs: int) -> Arrivals:
 
 def _images(load: Load, jobs: int) -> Workload:
     expected = Expected(*load.result) if load.result else None
-    images = {load.picture: picture(load.picture)}
+    images: dict[str, bytes] = {load.picture: picture(load.picture)}
     if load.corrupt:
         images[CUT_OFF] = generate_sample.corrupt("truncated")
     # In the middle, so that good jobs come before and after.

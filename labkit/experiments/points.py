@@ -17,7 +17,9 @@ QUICK_SHARE = 0.3
 class Machine(Protocol):
     """What calibration knows of this machine."""
 
-    cores: float
+    @property
+    def cores(self) -> float:
+        """How many cores can really be used."""
 
     def service_s(self, picture: str, operations: str) -> float:
         """Return how long one core needs for the operations, seconds."""
@@ -50,7 +52,7 @@ def points(part: Part, machine: Machine | None, *, quick: bool = False) -> list[
     return [
         _point(
             _put(part, part.sweep.what, value),
-            f"{part.sweep.name} {value}",
+            _label(part.sweep.name, value),
             value,
             machine,
             quick=quick,
@@ -114,3 +116,7 @@ def _numbers(part: Part) -> dict[str, float]:
         found |= {f"{pool}_workers": stack.pools.get(pool, 1) for pool in IMAGE_POOLS}
     delays = {f"{name}_delay_s": seconds for name, seconds in chaos.delays_s.items()}
     return {name: float(number) for name, number in {**found, **delays}.items()}
+
+
+def _label(name: str, value: Number) -> str:
+    return str(value) if name == "operations" else f"{name} {value}"

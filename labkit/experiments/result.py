@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from labkit.cores import allowed_cores
 from labkit.experiments.expectation import Line, Range, overall
 
 FILE = "experiment.json"
@@ -17,15 +18,17 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """One measured run. run: the name of its directory. refusals: what the API said instead of yes → how often.
+    """One measured run.
 
-    trouble: what could not be done to the stack meanwhile.
+    run: the name of its directory. load: how many programs wanted a core just before, None if not known.
+    refusals: what the API said instead of yes → how often. trouble: what could not be done to the stack.
     """
 
     part: str
     point: str
     repeat: int
     run: str
+    load: float | None
     refusals: Mapping[str, int]
     trouble: tuple[str, ...] = ()
 
@@ -38,6 +41,7 @@ class Result:
     state: str
     begun: str
     quick: bool
+    cores: float
     ended: str = ""
     calibration: Mapping[str, Any] | None = None
     runs: tuple[Ran, ...] = ()
@@ -60,7 +64,9 @@ class Result:
 
 def begin(name: str, *, quick: bool, calibration: Mapping[str, Any] | None) -> Result:
     """Return the result of an experiment that begins now."""
-    return Result(name=name, state="running", begun=_now(), quick=quick, calibration=calibration)
+    return Result(
+        name=name, state="running", begun=_now(), quick=quick, cores=allowed_cores(), calibration=calibration
+    )
 
 
 def make_folder(name: str, root: Path) -> Path:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from labkit.access import Access
+from labkit.cores import programs
 from labkit.experiments import measures, result
 from labkit.experiments.calibrate import Calibration
 from labkit.experiments.declaration import Expect, Experiment, Part
@@ -73,13 +74,14 @@ class Runner:
         `repeats` instead of the declared ones; quick: one repeat, and shorter image loads. Raises LabError.
         """
         require_idle(self._access)
+        plan = [self._series(part, repeats, quick=quick) for part in experiment.parts]
         machine = None if self._machine is None else asdict(self._machine)
         found = result.begin(experiment.name, quick=quick, calibration=machine)
-        plan = [self._series(part, repeats, quick=quick) for part in experiment.parts]
         folder = result.make_folder(experiment.name, self._runs)
         try:
             with self._restored():
-                for found in self._each(experiment, plan, found):
+                for so_far in self._each(experiment, plan, found):
+                    found = so_far
                     result.write(folder, found)
         except BaseException:
             result.write(folder, found.having("interrupted"))
@@ -102,31 +104,30 @@ class Runner:
 
     def _each(self, experiment: Experiment, plan: Sequence[Series], found: Result) -> Iterator[Result]:
         """Give the result after each run. Points take turns, so that a drift of the machine meets all."""
-        total = sum(len(series.points) * series.repeats for series in plan)
-        number = 0
-        for series in plan:
-            for repeat in range(1, series.repeats + 1):
-                for point, runs in zip(series.points, series.runs, strict=True):
-                    number += 1
-                    now = Now(number, total, _title(series, point, repeat))
-                    measured = self._measure(experiment, point, repeat, now)
-                    runs.append(measures.Run.of(measured.records))
-                    ran = Ran(
-                        point.part.name,
-                        point.label,
-                        repeat,
-                        measured.run.name,
-                        measures.refusals(measured.records),
-                    )
-                    lines = tuple(line for each in plan for line in compare(each))
-                    found = replace(found, runs=(*found.runs, ran), lines=lines)
-                    yield found
+        turns = [
+            (series, repeat, number)
+            for series in plan
+            for repeat in range(1, series.repeats + 1)
+            for number in range(len(series.points))
+        ]
+        for count, (series, repeat, number) in enumerate(turns, start=1):
+            point = series.points[number]
+            now = Now(count, len(turns), _title(series, point, repeat))
+            measured, load = self._measure(experiment, point, repeat, now)
+            series.runs[number].append(measures.Run.of(measured.records))
+            ran = _ran(point, repeat, measured, load)
+            lines = tuple(line for each in plan for line in compare(each))
+            found = replace(found, runs=(*found.runs, ran), lines=lines)
+            yield found
 
-    def _measure(self, experiment: Experiment, point: Point, repeat: int, now: Now) -> Measured:
+    def _measure(
+        self, experiment: Experiment, point: Point, repeat: int, now: Now
+    ) -> tuple[Measured, float | None]:
         self._told(now)
         part = point.part
         prepare(self._runtime, self._access, part.stack, part.chaos)
-        return measure(
+        load = programs()
+        measured = measure(
             self._runtime,
             self._access,
             workload(part.load, point.jobs),
@@ -144,15 +145,15 @@ class Runner:
             timeline=[fault.action() for fault in part.faults],
             runs=self._runs,
         )
+        return measured, load
 
 
 def compare(series: Series) -> list[Line]:
     """Return the lines of a part, as far as it has been measured."""
-    lines = []
+    lines: list[Line] = []
     for number, point in enumerate(series.points):
-        for wanted in series.part.expect:
-            if not wanted.at or point.value in wanted.at:
-                lines.append(_line(series, number, wanted.measure, wanted))
+        due = [line for line in series.part.expect if not line.at or point.value in line.at]
+        lines += [_line(series, number, wanted.measure, wanted) for wanted in due]
         lines += [_line(series, number, name, None) for name in series.part.observe]
     return lines
 
@@ -192,8 +193,17 @@ def _ratio(first: Value, this: Value) -> Value:
     return Value(first.number / this.number)
 
 
+def _ran(point: Point, repeat: int, measured: Measured, load: float | None) -> Ran:
+    refusals = measures.refusals(measured.records)
+    return Ran(point.part.name, point.label, repeat, measured.run.name, load, refusals)
+
+
 def _title(series: Series, point: Point, repeat: int) -> str:
-    words = [point.part.name, point.label, f"repeat {repeat} of {series.repeats}" if series.repeats > 1 else ""]
+    words = [
+        point.part.name,
+        point.label,
+        f"repeat {repeat} of {series.repeats}" if series.repeats > 1 else "",
+    ]
     return ", ".join(filter(None, words))
 
 

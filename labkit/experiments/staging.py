@@ -55,9 +55,7 @@ def restore(runtime: Runtime, access: Access, before: Before, notify: Notify = i
     runtime.up(before.options, notify)
 
 
-def prepare(
-    runtime: Runtime, access: Access, stack: Stack, faults: Chaos, notify: Notify = ignore
-) -> None:
+def prepare(runtime: Runtime, access: Access, stack: Stack, faults: Chaos, notify: Notify = ignore) -> None:
     """Make the stack as declared, and wait until every worker has been heard.
 
     Raises what `Runtime.up` raises, and NotReady.

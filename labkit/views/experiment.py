@@ -25,6 +25,8 @@ OVERALL = {
     False: ("Not as expected: look at the lines that are off.", "bold red"),
     None: ("Too little is known to say.", "bold yellow"),
 }
+BUSY = 1.5
+"""Programs for each core above which figures suffer."""
 _TEN, _THOUSAND = 10, 1000
 
 
@@ -91,12 +93,12 @@ def outcome(result: Result, folder: Path) -> RenderableType:
     words, style = OVERALL[result.verdict]
     if result.state != "finished":
         words, style = f"It was {result.state}; this is how far it came.", "bold yellow"
-    few = "Measured is the median of the repeats." if any(len(line.repeats) > 1 for line in result.lines) else ""
     parts: list[RenderableType] = [Text(words, style=style), *_tables(result.lines)]
     parts += [Text(text, style="yellow") for text in _refused(result.runs)]
     parts += [Text(text, style="red") for text in _troubles(result.runs)]
-    if few:
-        parts.append(Text(few, style=FAINT))
+    parts += [Text(text, style="yellow") for text in _busy(result)]
+    if any(len(line.repeats) > 1 for line in result.lines):
+        parts.append(Text("Measured is the median of the repeats.", style=FAINT))
     parts.append(Text.assemble("Written to ", (str(folder), COMMAND)))
     return Group(*parts)
 
@@ -111,7 +113,10 @@ def calibrated(found: Calibration) -> RenderableType:
     for count, ratio in sorted(found.speedup.items()):
         speed.add_row(str(count), f"{ratio:.2f}")
     return Group(
-        Text(f"This process may use {found.allowed:g} cores; together they are worth {found.cores:.1f}.", style="bold"),
+        Text(
+            f"This process may use {found.allowed:g} cores; together they are worth {found.cores:.1f}.",
+            style="bold",
+        ),
         speed,
         table,
     )
@@ -199,7 +204,7 @@ def formula(line: Expect) -> str:
 def _refused(runs: Sequence[Ran]) -> Iterator[str]:
     for ran in runs:
         if ran.refusals:
-            said = ", ".join(f"{count} × {word}" for word, count in ran.refusals.items())
+            said = ", ".join(f"{count} x {word}" for word, count in ran.refusals.items())
             yield f"{ran.point or ran.part or ran.run}: the API did not say yes: {said}"
 
 
@@ -207,6 +212,16 @@ def _troubles(runs: Sequence[Ran]) -> Iterator[str]:
     for ran in runs:
         for words in ran.trouble:
             yield f"{ran.point or ran.part or ran.run}: {words}"
+
+
+def _busy(result: Result) -> Iterator[str]:
+    """Say so when other programs wanted the cores: durations are longer then, and that is not the queue."""
+    loads = [ran.load for ran in result.runs if ran.load is not None]
+    if loads and max(loads) > BUSY * result.cores:
+        yield (
+            f"This machine was busy with other things: {max(loads):.1f} programs wanted its {result.cores:g} "
+            "cores before a run. Durations are longer then, and computing suffers most."
+        )
 
 
 def _points(sentences: Sequence[str]) -> Table:
