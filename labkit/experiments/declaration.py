@@ -101,15 +101,19 @@ class Load(Table):
 
 
 class Sweep(Table):
-    """Which value changes from point to point: a path such as `stack.workers`, and its values."""
+    """Which value changes from point to point: a path such as `stack.workers`, and its values.
+
+    label: how tables call it, instead of the last word of the path.
+    """
 
     what: str
     values: tuple[Number, ...]
+    label: str = ""
 
     @property
     def name(self) -> str:
-        """The last word of the path."""
-        return self.what.rpartition(".")[2]
+        """How tables call it."""
+        return self.label or self.what.rpartition(".")[2]
 
 
 class Fault(Table):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from labkit.cores import allowed_cores
+from labkit.cores import allowed_cores, programs
 from labkit.experiments.expectation import Line, Range, overall
 
 FILE = "experiment.json"
@@ -20,28 +20,31 @@ FORMAT = 1
 class Ran:
     """One measured run.
 
-    run: the name of its directory. load: how many programs wanted a core just before, None if not known.
-    refusals: what the API said instead of yes → how often. trouble: what could not be done to the stack.
+    run: the name of its directory. refusals: what the API said instead of yes → how often.
+    trouble: what could not be done to the stack meanwhile.
     """
 
     part: str
     point: str
     repeat: int
     run: str
-    load: float | None
     refusals: Mapping[str, int]
     trouble: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """An experiment's runs and lines. state: running, finished or interrupted."""
+    """An experiment's runs and lines.
+
+    state: running, finished or interrupted. cores: that may be used. programs: how many wanted one before.
+    """
 
     name: str
     state: str
     begun: str
     quick: bool
     cores: float
+    programs: float | None = None
     ended: str = ""
     calibration: Mapping[str, Any] | None = None
     runs: tuple[Ran, ...] = ()
@@ -65,7 +68,13 @@ class Result:
 def begin(name: str, *, quick: bool, calibration: Mapping[str, Any] | None) -> Result:
     """Return the result of an experiment that begins now."""
     return Result(
-        name=name, state="running", begun=_now(), quick=quick, cores=allowed_cores(), calibration=calibration
+        name=name,
+        state="running",
+        begun=_now(),
+        quick=quick,
+        cores=allowed_cores(),
+        programs=programs(),
+        calibration=calibration,
     )
 
 

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from labkit.access import Access
-from labkit.cores import programs
 from labkit.experiments import measures, result
 from labkit.experiments.calibrate import Calibration
 from labkit.experiments.declaration import Expect, Experiment, Part
@@ -113,21 +112,18 @@ class Runner:
         for count, (series, repeat, number) in enumerate(turns, start=1):
             point = series.points[number]
             now = Now(count, len(turns), _title(series, point, repeat))
-            measured, load = self._measure(experiment, point, repeat, now)
+            measured = self._measure(experiment, point, repeat, now)
             series.runs[number].append(measures.Run.of(measured.records))
-            ran = _ran(point, repeat, measured, load)
+            ran = _ran(point, repeat, measured)
             lines = tuple(line for each in plan for line in compare(each))
             found = replace(found, runs=(*found.runs, ran), lines=lines)
             yield found
 
-    def _measure(
-        self, experiment: Experiment, point: Point, repeat: int, now: Now
-    ) -> tuple[Measured, float | None]:
+    def _measure(self, experiment: Experiment, point: Point, repeat: int, now: Now) -> Measured:
         self._told(now)
         part = point.part
         prepare(self._runtime, self._access, part.stack, part.chaos)
-        load = programs()
-        measured = measure(
+        return measure(
             self._runtime,
             self._access,
             workload(part.load, point.jobs),
@@ -145,7 +141,6 @@ class Runner:
             timeline=[fault.action() for fault in part.faults],
             runs=self._runs,
         )
-        return measured, load
 
 
 def compare(series: Series) -> list[Line]:
@@ -193,9 +188,9 @@ def _ratio(first: Value, this: Value) -> Value:
     return Value(first.number / this.number)
 
 
-def _ran(point: Point, repeat: int, measured: Measured, load: float | None) -> Ran:
+def _ran(point: Point, repeat: int, measured: Measured) -> Ran:
     refusals = measures.refusals(measured.records)
-    return Ran(point.part.name, point.label, repeat, measured.run.name, load, refusals)
+    return Ran(point.part.name, point.label, repeat, measured.run.name, refusals)
 
 
 def _title(series: Series, point: Point, repeat: int) -> str:

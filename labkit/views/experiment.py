@@ -216,11 +216,10 @@ def _troubles(runs: Sequence[Ran]) -> Iterator[str]:
 
 def _busy(result: Result) -> Iterator[str]:
     """Say so when other programs wanted the cores: durations are longer then, and that is not the queue."""
-    loads = [ran.load for ran in result.runs if ran.load is not None]
-    if loads and max(loads) > BUSY * result.cores:
+    if result.programs is not None and result.programs > BUSY * result.cores:
         yield (
-            f"This machine was busy with other things: {max(loads):.1f} programs wanted its {result.cores:g} "
-            "cores before a run. Durations are longer then, and computing suffers most."
+            f"This machine was busy before: {result.programs:.1f} programs wanted its {result.cores:g} cores. "
+            "Durations are longer then, and computing suffers most."
         )
 
 
