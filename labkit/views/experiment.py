@@ -218,7 +218,7 @@ def _busy(result: Result) -> Iterator[str]:
     """Say so when other programs wanted the cores: durations are longer then, and that is not the queue."""
     if result.programs is not None and result.programs > BUSY * result.cores:
         yield (
-            f"This machine was busy before: {result.programs:.1f} programs wanted its {result.cores:g} cores. "
+            f"This machine was busy: {result.programs:.1f} programs wanted its {result.cores:g} cores. "
             "Durations are longer then, and computing suffers most."
         )
 
