@@ -22,6 +22,15 @@ def show(access: Access) -> Faults:
     return read_faults(access.store())
 
 
+def sentences(faults: Faults) -> tuple[str, ...]:
+    """Say what goes wrong, a few words for each fault; empty when nothing does."""
+    found = [f"{100 * faults.fail_rate:g}% of attempts fail"] if faults.fail_rate else []
+    found += [f"{name} + {seconds:g} s" for name, seconds in faults.delays_s.items()]
+    if faults.store_latency_s:
+        found.append(f"each store call + {faults.store_latency_s:g} s")
+    return tuple(found)
+
+
 def change(access: Access, update: Callable[[Faults], Faults], project: Project | None = None) -> Faults:
     """Put other faults into force, tell the workers, and return them; leave a mark for `project`."""
     store = access.store()

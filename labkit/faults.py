@@ -81,10 +81,23 @@ def kill(
 
 
 def _kill(runtime: Runtime, watch: Watch | None, victim: Instance, *, respawn: bool) -> Victim:
-    killed = runtime.kill(victim.name, respawn=respawn)
-    mark(runtime.project, "kill", f"{victim.name} killed", victim.name)
+    killed = crash(runtime, victim.name, respawn=respawn)
     # Asked afterwards, so that its very last words count too; its successor needs longer to speak.
     return Victim(killed, watch.in_hand(victim.name) if watch is not None else None)
+
+
+def crash(runtime: Runtime, name: str, *, respawn: bool = True) -> Instance:
+    """Kill an instance, and leave a mark; with `respawn=False` it stays down until `start`."""
+    killed = runtime.kill(name, respawn=respawn)
+    mark(runtime.project, "kill", f"{name} killed", name)
+    return killed
+
+
+def start(runtime: Runtime, name: str) -> None:
+    """Start an instance that is held down, and leave a mark."""
+    begun = time.time()
+    runtime.start(name)
+    mark(runtime.project, "back", f"{name} is back", name, begun)
 
 
 def pause(runtime: Runtime, name: str) -> None:
@@ -113,8 +126,7 @@ def brought_back(runtime: Runtime, names: Sequence[str]) -> Iterator[None]:
         yield
     finally:
         for name in names:
-            runtime.start(name)
-            mark(runtime.project, "back", f"{name} is back", name)
+            start(runtime, name)
 
 
 def seconds_left(total_s: float, clock: Callable[[], float] = time.monotonic) -> Iterator[float]:

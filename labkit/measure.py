@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ from labkit.access import Access
 from labkit.ledger import Ledger, balance
 from labkit.load.arrivals import Arrivals, described
 from labkit.load.records import Record
-from labkit.load.session import Progress, Session
+from labkit.load.session import BROKER_TIMEOUT_S, Progress, Session
 from labkit.load.workloads import Workload
 from labkit.runs import RUNS, Run
 from labkit.runtime.base import Runtime
+from labkit.sampling.recorder import Recorder
+from labkit.sampling.samples import Sample
 from labkit.stack import WORKERS, layout_in
 from labkit.summary import Summary, summarize
 from labkit.timeline import Action, Timeline, steps
@@ -24,6 +27,14 @@ __all__ = ["Action", "Measured", "measure"]
 
 ALL = None
 """For `verify_sample`: look at every result."""
+
+
+class Blind:
+    """Sees nothing."""
+
+    def take(self) -> Sample:
+        """Look away."""
+        return Sample(time.time())
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +67,32 @@ def measure(  # noqa: PLR0913 - a run has many sides; most have a default
     looked at. Raises BadValue, StackDown, ApiUnreachable; BrokerUnavailable when the stack has no broker.
     """
     plan = steps(runtime, access, timeline)
-    run = Run.begin(name, {**_described(runtime, workload, arrivals), **(settings or {})}, runs)
-    actions = Timeline(plan, lambda *_: None)
+    run = Run.begin(
+        name,
+        {**_described(runtime, workload, arrivals), **(settings or {})},
+        runs,
+        project=runtime.project,
+        broker_version=_broker_version(access),
+    )
+    actions = Timeline(plan, run.note)
     with actions.running() as begun:
         session = Session(
             runtime.address("api"), access.broker, watch, verify_sample=verify_sample, begun=begun
         )
-        outcome = asyncio.run(session.run(workload, arrivals))
+        with run.kept(session.records), Recorder(Blind(), run, session.records):
+            outcome = asyncio.run(session.run(workload, arrivals))
     ledger, summary = balance(outcome.records), summarize(outcome.records)
     run.finish(outcome.records, ledger, summary)
     return Measured(run.path, ledger, summary, outcome.records)
+
+
+def _broker_version(access: Access) -> str:
+    async def ask() -> str:
+        async with access.broker() as broker:
+            await broker.ready(BROKER_TIMEOUT_S)
+            return broker.version
+
+    return asyncio.run(ask())
 
 
 def _described(runtime: Runtime, workload: Workload, arrivals: Arrivals) -> dict[str, object]:

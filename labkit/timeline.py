@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from labkit import chaos
+from labkit import chaos, faults
 from labkit.access import Access
 from labkit.errors import BadValue, LabError
 from labkit.faults import alive, targets
@@ -21,8 +21,8 @@ from services.common.errors import QueueLabError
 
 What = Literal["scale", "kill", "pause", "resume", "restart", "freeze", "chaos"]
 
-Note = Callable[[str, str, str], object]
-"""Takes a mark: its kind, its text, and the instance or service that it is about."""
+Note = Callable[[str], object]
+"""Takes a sentence about what went wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def steps(runtime: Runtime, access: Access, timeline: Sequence[Action]) -> list[
 class Timeline:
     """Does steps at their time in a thread of its own, one after the other.
 
-    `note` is told of each when it begins. When the block ends early, only what mends is still done.
+    Each leaves a mark, and `note` is told of what fails. When the block ends early, only what mends is done.
     errors: what failed. skipped: what was not done, because the run was over before.
     """
 
@@ -106,12 +106,11 @@ class Timeline:
                 self.skipped.append(f"{step.text}, planned for {step.at_s:g} s")
 
     def _do(self, step: Step) -> None:
-        self._note(step.kind, step.text, step.target)
         try:
             step.call()
         except (LabError, QueueLabError) as error:
             self.errors.append(f"{step.text}: {error}")
-            self._note("note", f"{step.text} failed: {error}", step.target)
+            self._note(f"{step.text} failed: {error}")
 
 
 def _steps(runtime: Runtime, access: Access, action: Action) -> list[Step]:
@@ -141,15 +140,15 @@ def _kill(runtime: Runtime, _: Access, at_s: float, given: dict[str, Any]) -> li
     target = str(given.pop("target"))
     down_for = given.pop("down_for_s", None)
     if down_for is None:
-        return [Step(at_s, "kill", target, f"kill {target}", _each(runtime, target, runtime.kill))]
+        return [Step(at_s, "kill", target, f"kill {target}", _each(runtime, target, faults.crash))]
 
-    def hold(name: str) -> object:
-        return runtime.kill(name, respawn=False)
+    def hold(runtime: Runtime, name: str) -> object:
+        return faults.crash(runtime, name, respawn=False)
 
     text = f"kill {target}, down for {float(down_for):g} s"
     return [
         Step(at_s, "kill", target, text, _each(runtime, target, hold)),
-        _mend(at_s + float(down_for), "back", target, f"{target} comes back", runtime, runtime.start),
+        _mend(at_s + float(down_for), "back", target, f"{target} comes back", runtime, faults.start),
     ]
 
 
@@ -157,20 +156,20 @@ def _freeze(runtime: Runtime, _: Access, at_s: float, given: dict[str, Any]) -> 
     target, for_s = str(given.pop("target")), float(given.pop("for_s"))
     text = f"freeze {target} for {for_s:g} s"
     return [
-        Step(at_s, "pause", target, text, _each(runtime, target, runtime.pause)),
-        _mend(at_s + for_s, "resume", target, f"{target} goes on", runtime, runtime.resume),
+        Step(at_s, "pause", target, text, _each(runtime, target, faults.pause)),
+        _mend(at_s + for_s, "resume", target, f"{target} goes on", runtime, faults.resume),
     ]
 
 
 def _simple(what: Literal["pause", "resume", "restart"]) -> Maker:
     def make(runtime: Runtime, _: Access, at_s: float, given: dict[str, Any]) -> list[Step]:
         target = str(given.pop("target"))
-        return [Step(at_s, what, target, f"{what} {target}", _each(runtime, target, getattr(runtime, what)))]
+        return [Step(at_s, what, target, f"{what} {target}", _each(runtime, target, getattr(faults, what)))]
 
     return make
 
 
-def _chaos(_: Runtime, access: Access, at_s: float, given: dict[str, Any]) -> list[Step]:
+def _chaos(runtime: Runtime, access: Access, at_s: float, given: dict[str, Any]) -> list[Step]:
     text = "chaos " + ", ".join(f"{name} {value}" for name, value in given.items())
     changes: list[Callable[[Faults], Faults]] = []
     if given.pop("clear", False):
@@ -187,7 +186,7 @@ def _chaos(_: Runtime, access: Access, at_s: float, given: dict[str, Any]) -> li
             faults = change(faults)
         return faults
 
-    return [Step(at_s, "chaos", "worker", text, lambda: chaos.change(access, apply))]
+    return [Step(at_s, "chaos", "worker", text, lambda: chaos.change(access, apply, runtime.project))]
 
 
 _MAKERS: Mapping[str, Maker] = {
@@ -201,19 +200,19 @@ _MAKERS: Mapping[str, Maker] = {
 }
 
 
-def _each(runtime: Runtime, target: str, act: Callable[[str], object]) -> Callable[[], None]:
+def _each(runtime: Runtime, target: str, act: Callable[[Runtime, str], object]) -> Callable[[], None]:
     def call() -> None:
         for entry in alive(targets(runtime, target)):
-            act(entry.name)
+            act(runtime, entry.name)
 
     return call
 
 
 def _mend(
-    at_s: float, kind: str, target: str, text: str, runtime: Runtime, act: Callable[[str], object]
+    at_s: float, kind: str, target: str, text: str, runtime: Runtime, act: Callable[[Runtime, str], object]
 ) -> Step:
     def call() -> None:
         for entry in targets(runtime, target):
-            act(entry.name)
+            act(runtime, entry.name)
 
     return Step(at_s, kind, target, text, call, mends=True)

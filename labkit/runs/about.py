@@ -7,6 +7,7 @@ import math
 import os
 import platform
 import subprocess
+import tomllib
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,7 +17,7 @@ import psutil
 from labkit.doctor.machine import memory_bytes
 from labkit.project import REPOSITORY
 
-PACKAGES = ("queue-lab", "aiohttp", "fastapi", "minio", "nanio", "pika", "pillow", "sqlalchemy", "uvicorn")
+PACKAGES = ("aiohttp", "fastapi", "minio", "nanio", "pika", "pillow", "sqlalchemy", "uvicorn")
 GIT_S = 5.0
 _SAME_START_S = 2.0
 
@@ -63,11 +64,17 @@ def processor() -> str:
 
 def versions(broker: str = "") -> dict[str, str]:
     """Return the versions of what the figures come from; packages that are not installed are left out."""
-    found = {"rabbitmq": broker} if broker else {}
+    found = {"queue-lab": kit_version()} | ({"rabbitmq": broker} if broker else {})
     for name in PACKAGES:
         with contextlib.suppress(PackageNotFoundError):
             found[name] = version(name)
     return found
+
+
+def kit_version() -> str:
+    """Return the version of this kit."""
+    with (REPOSITORY / "pyproject.toml").open("rb") as file:
+        return str(tomllib.load(file)["project"]["version"])
 
 
 def revision(folder: Path = REPOSITORY) -> str | None:

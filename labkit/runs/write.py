@@ -7,7 +7,7 @@ import csv
 import json
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -96,6 +96,19 @@ class Run:
         if self.project is not None:
             for mark in marks_since(self.project, self.begun):
                 self.mark(mark)
+
+    def note(self, text: str) -> None:
+        """Add a sentence, as a mark of this moment."""
+        self.mark(Mark(time.time(), "note", text))
+
+    @contextlib.contextmanager
+    def kept(self, records: Callable[[], Sequence[Record]]) -> Iterator[None]:
+        """Write the run as interrupted when the block does not come to its end, whatever the reason."""
+        try:
+            yield
+        except BaseException:
+            self.finish(records(), state="interrupted")
+            raise
 
     def finish(
         self,
