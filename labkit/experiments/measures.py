@@ -164,6 +164,13 @@ def _none(why: str) -> Value:
     return Value(None, why)
 
 
+def _lost(run: Run, _: str) -> Value:
+    unknown = run.ledger.unknown - run.ledger.recovered
+    if unknown > 0:
+        return _none(f"{unknown} job{'s' if unknown > 1 else ''} without a clear answer")
+    return Value(run.ledger.lost)
+
+
 def _counted(name: str) -> Callable[[Run, str], Value]:
     return lambda run, _: Value(getattr(run.ledger, name))
 
@@ -192,7 +199,7 @@ MEASURES: Mapping[str, Measure] = {
     "unknown": Measure("without a clear answer", "jobs", _counted("unknown")),
     "completed": Measure("completed", "jobs", _counted("completed")),
     "failed": Measure("failed", "jobs", _counted("failed")),
-    "lost": Measure("lost", "jobs", _counted("lost")),
+    "lost": Measure("lost", "jobs", _lost),
     "duplicated": Measure("done twice", "jobs", _counted("duplicated")),
     "redelivered": Measure("redelivered", "jobs", _counted("redelivered")),
     "retried": Measure("retries", "", _counted("retried")),

@@ -21,6 +21,7 @@ from labkit.experiments.staging import prepare, remember, require_idle, restore
 from labkit.load.session import Progress
 from labkit.measure import Measured, measure
 from labkit.runs import RUNS
+from labkit.runs.read import RunFiles
 from labkit.runtime.base import Runtime
 
 
@@ -190,7 +191,8 @@ def _ratio(first: Value, this: Value) -> Value:
 
 def _ran(point: Point, repeat: int, measured: Measured) -> Ran:
     refusals = measures.refusals(measured.records)
-    return Ran(point.part.name, point.label, repeat, measured.run.name, refusals)
+    trouble = tuple(mark.text for mark in RunFiles(measured.run).marks if mark.kind == "note")
+    return Ran(point.part.name, point.label, repeat, measured.run.name, refusals, trouble)
 
 
 def _title(series: Series, point: Point, repeat: int) -> str:

@@ -150,7 +150,9 @@ def _tables(lines: Sequence[Line]) -> Iterator[RenderableType]:
     for part, of_part in groupby(lines, key=lambda line: line.part):
         if part:
             yield Text(f"\n{part}", style="bold")
-        yield _table(list(of_part))
+        shown = list(of_part)
+        yield _table(shown)
+        yield from (Text(words, style=FAINT) for words in _reasons(shown))
 
 
 def _table(lines: Sequence[Line]) -> Table:
@@ -168,10 +170,14 @@ def _table(lines: Sequence[Line]) -> Table:
 
 
 def _verdict(line: Line) -> Text:
-    if line.verdict is None:
-        return Text(line.why, style=FAINT)
-    text = Text(line.verdict, style=MARKS[line.verdict])
-    return text.append(f": {line.why}", style=FAINT) if line.why else text
+    return Text(line.verdict, style=MARKS[line.verdict]) if line.verdict else Text("")
+
+
+def _reasons(lines: Sequence[Line]) -> Iterator[str]:
+    """Give each reason why something is unknown, once, with the measures that it is about."""
+    for why in dict.fromkeys(line.why for line in lines if line.why):
+        about = dict.fromkeys(measures.title(line.measure) for line in lines if line.why == why)
+        yield f"{', '.join(about)}: {why}"
 
 
 def _part(part: Part) -> Text:
