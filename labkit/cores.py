@@ -8,6 +8,8 @@ from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
+BUSY = 1.5
+"""Programs for each core above which figures suffer."""
 
 
 def allowed_cores(root: Path = CGROUP, own: Path = OWN_CGROUP) -> float:
@@ -24,6 +26,11 @@ def allowed_cores(root: Path = CGROUP, own: Path = OWN_CGROUP) -> float:
 def programs() -> float | None:
     """Return how many programs have wanted a core in the last minute; None where the system does not tell."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+
+
+def is_busy(waiting: float | None, cores: float) -> bool:
+    """Whether so many programs at once, beside what is measured, spoil its figures."""
+    return waiting is not None and waiting > BUSY * cores
 
 
 def quotas(root: Path = CGROUP, own: Path = OWN_CGROUP) -> list[float]:

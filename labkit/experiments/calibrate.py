@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from labkit.cores import allowed_cores
+from labkit.cores import allowed_cores, is_busy, programs
 from labkit.experiments.declaration import Experiment, Load
 from labkit.experiments.pictures import picture
 from labkit.experiments.points import points
@@ -25,9 +25,12 @@ from services.worker.processors import parse_operations, process
 
 FORMAT = 1
 FRESH_S = 3600.0
-MOST_PROCESSES = 8
+PROCESSES, MOST_PROCESSES = (2, 4), 8
 HEAVY = ("small.jpg", "filter,blur,10;convert,png")
 """What the speed-up is measured with: short jobs that compute, so that many fit into a moment."""
+
+LEAST_TURNS = 3
+"""A median of fewer is none."""
 
 Told = Callable[[str], None]
 Pair = tuple[str, str]
@@ -50,7 +53,8 @@ FULL = Effort(service_s=2.0, window_s=2.0, rounds=3)
 class Calibration:
     """What was measured. services: "picture|operations" → seconds. speedup: processes → times as fast as one.
 
-    allowed: cores that may be used, by limits. at: when it was measured, seconds since the epoch.
+    allowed: cores that may be used, by limits. programs: how many wanted a core before, None if not known.
+    at: when it was measured, seconds since the epoch.
     """
 
     allowed: float
@@ -59,6 +63,12 @@ class Calibration:
     at: float = 0.0
     quick: bool = True
     processor: str = ""
+    programs: float | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether others used the cores meanwhile, so that the figures say little."""
+        return is_busy(self.programs, self.allowed)
 
     @property
     def cores(self) -> float:
@@ -97,12 +107,9 @@ def ensure(path: Path, pairs: Collection[Pair], told: Told) -> Calibration:
 
 def calibrate(pairs: Collection[Pair], effort: Effort = FULL, told: Told = lambda _: None) -> Calibration:
     """Measure; `told` hears of each step."""
-    allowed = allowed_cores()
-    services = {}
-    for pair in pairs:
-        told(f"{pair[1]} on {pair[0]}")
-        services[_key(pair)] = _service(pair, effort.service_s)
-    counts = sorted({2, 4, min(MOST_PROCESSES, math.ceil(allowed))} - {1})
+    allowed, waiting = allowed_cores(), programs()
+    services = _services(pairs, effort.service_s, told)
+    counts = sorted({*PROCESSES, min(MOST_PROCESSES, math.ceil(allowed))} - {1})
     return Calibration(
         allowed=allowed,
         services=services,
@@ -110,6 +117,7 @@ def calibrate(pairs: Collection[Pair], effort: Effort = FULL, told: Told = lambd
         at=time.time(),
         quick=effort == QUICK,
         processor=platform.machine(),
+        programs=waiting,
     )
 
 
@@ -143,17 +151,24 @@ def _key(pair: Pair) -> str:
     return "|".join(pair)
 
 
-def _service(pair: Pair, seconds: float) -> float:
-    """Return the median time of one job, in this process."""
-    data, operations = picture(pair[0]), parse_operations(pair[1])
-    process(data, operations)  # the first one loads libraries
-    times: list[float] = []
-    end = time.perf_counter() + seconds
-    while len(times) < 3 or time.perf_counter() < end:  # noqa: PLR2004  (a median of fewer is none)
-        begun = time.perf_counter()
-        process(data, operations)
-        times.append(time.perf_counter() - begun)
-    return statistics.median(times)
+def _services(pairs: Collection[Pair], seconds: float, told: Told) -> dict[str, float]:
+    """Return the median time of one job of each pair, in this process.
+
+    They take turns, so that a slow moment of a shared machine meets them all.
+    """
+    work = {_key(pair): (picture(pair[0]), parse_operations(pair[1])) for pair in pairs}
+    times: dict[str, list[float]] = {key: [] for key in work}
+    end = time.perf_counter() + seconds * len(work)
+    turn = 0
+    while work and (turn <= LEAST_TURNS or time.perf_counter() < end):
+        told(f"operations, turn {turn + 1}")
+        for key, (data, operations) in work.items():
+            begun = time.perf_counter()
+            process(data, operations)
+            times[key].append(time.perf_counter() - begun)
+        turn += 1
+    # The first turn loads libraries.
+    return {key: statistics.median(found[1:]) for key, found in times.items()}
 
 
 def _speedups(counts: Collection[int], effort: Effort, told: Told) -> dict[int, float]:

@@ -30,7 +30,7 @@ Picture = Literal["A.jpg", "B.png", "grid.jpg", "small.jpg"]
 STANDARD: Mapping[str, str] = {"LAB_RETRY": "delayed", "LAB_ACK": "late"}
 """The settings that an experiment may change, and what they are otherwise."""
 
-CALIBRATED = {"service_s", "parallel", "cores"}
+CALIBRATED = {"service_s", "fastest_s", "slowest_s", "total_s", "parallel", "cores"}
 
 
 class Table(BaseModel):
@@ -155,6 +155,11 @@ class Expect(Table):
         single = (self.equals, self.at_least, self.at_most)
         return (*(formula for formula in single if formula is not None), *(self.between or ()))
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether it depends on what this machine can do."""
+        return any(used_names(formula) & CALIBRATED for formula in self.formulas)
+
     @model_validator(mode="after")
     def _says_something(self) -> Expect:
         if len(self.formulas) != (2 if self.between else 1):
@@ -178,8 +183,7 @@ class Part(Table):
     @property
     def needs_calibration(self) -> bool:
         """Whether its size or an expectation depends on this machine."""
-        used = {name for line in self.expect for formula in line.formulas for name in used_names(formula)}
-        return bool(self.load.seconds or used & CALIBRATED)
+        return bool(self.load.seconds) or any(line.calibrated for line in self.expect)
 
 
 class Experiment(Table):

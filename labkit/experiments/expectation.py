@@ -79,13 +79,29 @@ def expected(line: Expect, names: Mapping[str, float]) -> Range:
 
 
 def judge(wanted: Range, measured: Sequence[Value], *, compared: bool) -> tuple[Verdict, str]:
-    """Return the verdict over all repeats, and why it is not "ok"; `compared` needs several of them."""
+    """Return the verdict over all repeats, and why it is unknown.
+
+    compared: the number compares two set-ups, so it takes several repeats that agree; else the median counts.
+    """
     numbers = known(measured)
     if not numbers:
         return "unknown", next((value.why for value in measured if value.why), "it was not measured")
-    if compared and len(numbers) < COMPARED_REPEATS:
-        return "unknown", f"{len(numbers)} of {COMPARED_REPEATS} repeats that a comparison needs"
+    if compared:
+        return _compare(wanted, numbers)
     return ("ok", "") if wanted.holds(statistics.median(numbers)) else ("off", "")
+
+
+def _compare(wanted: Range, numbers: Sequence[float]) -> tuple[Verdict, str]:
+    """Judge a comparison: its repeats must be enough, and agree."""
+    if len(numbers) < COMPARED_REPEATS:
+        return "unknown", f"{len(numbers)} of {COMPARED_REPEATS} repeats that a comparison needs"
+    if all(map(wanted.holds, numbers)):
+        return "ok", ""
+    above = all(wanted.high is not None and number > wanted.high for number in numbers)
+    below = all(wanted.low is not None and number < wanted.low for number in numbers)
+    if above or below:
+        return "off", ""
+    return "unknown", f"its repeats do not agree: {min(numbers):.2f} to {max(numbers):.2f}"
 
 
 def known(measured: Sequence[Value]) -> tuple[float, ...]:

@@ -6,8 +6,9 @@ Times count from the moment at which the first job was due, by the load generato
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,9 @@ from labkit.statistics import percentile, samples_needed
 
 SPEEDUP = "speedup"
 """Compares points, so the runner computes it: duration of the sweep's first point over that of this one."""
+
+PATIENCE_S = 2.0
+"""What a person waits for an answer before turning away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,44 @@ def _latencies(run: Run) -> Iterator[float]:
             yield record.ended_at - record.intended_at
 
 
+def _processing(run: Run) -> dict[str, float]:
+    """Return the mean time of the work itself, seconds, by the job's operations."""
+    times: defaultdict[str, list[float]] = defaultdict(list)
+    for record in run.records:
+        if "fetched" in record.clock and "processed" in record.clock:
+            times[record.planned.operations].append(record.clock["processed"] - record.clock["fetched"])
+    return {name: statistics.fmean(found) for name, found in times.items()}
+
+
+def _processing_of(run: Run, operations: str) -> Value:
+    mean = _processing(run).get(operations)
+    return _none(f"no {operations} job was done") if mean is None else Value(1000 * mean)
+
+
+def _slowest_to_fastest(run: Run, _: str) -> Value:
+    means = _processing(run).values()
+    return Value(max(means) / min(means)) if means and min(means) > 0 else _none("no image was processed")
+
+
+def _slowest_share(run: Run, _: str) -> Value:
+    means = _processing(run).values()
+    return (
+        Value(100 * max(means) / sum(means)) if means and sum(means) > 0 else _none("no image was processed")
+    )
+
+
+def _patience(run: Run, _: str) -> Value:
+    """Clients that can send at once until one waits for PATIENCE_S, by Little's law."""
+    rate = _answered(run, "").number
+    return Value(rate * PATIENCE_S) if rate else _none("there were no answers")
+
+
+def _too_late(run: Run, _: str) -> Value:
+    sent = [record for record in run.records if record.sent_at is not None]
+    waits = [(record.answered_at or math.inf) - (record.sent_at or 0.0) for record in sent]
+    return Value(sum(wait > PATIENCE_S for wait in waits))
+
+
 def _services(run: Run) -> Iterator[float]:
     for record in run.records:
         if "started" in record.clock and "finished" in record.clock:
@@ -186,6 +228,11 @@ MEASURES: Mapping[str, Measure] = {
     "service_mean_ms": Measure("service time, mean", "ms", lambda run, _: _mean(list(_services(run)), 1000)),
     "answer_mean_ms": Measure("answer, mean", "ms", lambda run, _: _mean(list(_answers(run)), 1000)),
     "answer_p95_ms": Measure("answer, P95", "ms", lambda run, _: _quantile(list(_answers(run)), 0.95, 1000)),
+    "patience": Measure(f"{PATIENCE_S:g} s of patience allow", "clients", _patience),
+    "too_late": Measure(f"answers after {PATIENCE_S:g} s", "", _too_late),
+    "processing_ms": Measure("{}", "ms", _processing_of),
+    "slowest_to_fastest": Measure("slowest to fastest", "x", _slowest_to_fastest),
+    "slowest_share": Measure("share of the slowest", "%", _slowest_share),
     "answered_per_s": Measure("answers a second", "/s", _answered),
     "under_way": Measure("requests under way, mean", "", _little),
     "deliveries_per_job": Measure("deliveries a job", "", _deliveries),

@@ -52,7 +52,7 @@ def points(part: Part, machine: Machine | None, *, quick: bool = False) -> list[
     return [
         _point(
             _put(part, part.sweep.what, value),
-            _label(part.sweep.name, value),
+            f"{part.sweep.name} {value}",
             value,
             machine,
             quick=quick,
@@ -93,6 +93,9 @@ def _calibrated(part: Part, machine: Machine) -> dict[str, float]:
     services = [machine.service_s(load.picture, operations) for operations in load.operations]
     return {
         "service_s": sum(services) / len(services),
+        "fastest_s": min(services),
+        "slowest_s": max(services),
+        "total_s": sum(services),
         "parallel": machine.parallel(part.stack.workers),
         "cores": machine.cores,
     }
@@ -116,7 +119,3 @@ def _numbers(part: Part) -> dict[str, float]:
         found |= {f"{pool}_workers": stack.pools.get(pool, 1) for pool in IMAGE_POOLS}
     delays = {f"{name}_delay_s": seconds for name, seconds in chaos.delays_s.items()}
     return {name: float(number) for name, number in {**found, **delays}.items()}
-
-
-def _label(name: str, value: Number) -> str:
-    return str(value) if name == "operations" else f"{name} {value}"

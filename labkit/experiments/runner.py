@@ -24,6 +24,8 @@ from labkit.runs import RUNS
 from labkit.runs.read import RunFiles
 from labkit.runtime.base import Runtime
 
+BUSY = "this machine was busy when its speed was measured"
+
 
 @dataclass(frozen=True, slots=True)
 class Now:
@@ -37,12 +39,16 @@ class Now:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The points of a part, and what was measured at each: one entry a repeat, in the order of the points."""
+    """The points of a part, and what was measured at each: one entry a repeat, in the order of the points.
+
+    doubt: why what this machine can do is not known well enough to judge by; empty if it is.
+    """
 
     part: Part
     points: Sequence[Point]
     repeats: int
     runs: list[list[measures.Run]]
+    doubt: str = ""
 
 
 class Runner:
@@ -92,7 +98,8 @@ class Runner:
 
     def _series(self, part: Part, repeats: int | None, *, quick: bool) -> Series:
         found = points(part, self._machine, quick=quick)
-        return Series(part, found, repeats or (1 if quick else part.repeats), [[] for _ in found])
+        doubt = BUSY if self._machine is not None and self._machine.busy else ""
+        return Series(part, found, repeats or (1 if quick else part.repeats), [[] for _ in found], doubt)
 
     @contextmanager
     def _restored(self) -> Iterator[None]:
@@ -167,6 +174,8 @@ def _line(series: Series, number: int, name: str, wanted: Expect | None) -> Line
     numbers = known(found)
     target = expected(wanted, point.names) if wanted else None
     verdict, why = judge(target, found, compared=name == measures.SPEEDUP) if target else (None, "")
+    if wanted and wanted.calibrated and series.doubt:
+        verdict, why = "unknown", series.doubt
     if target is None and not numbers:
         why = next((value.why for value in found if value.why), "")
     return Line(

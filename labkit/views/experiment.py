@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from labkit.cores import is_busy
 from labkit.experiments import measures
 from labkit.experiments.calibrate import Calibration
 from labkit.experiments.declaration import Expect, Experiment, Part
@@ -25,8 +26,6 @@ OVERALL = {
     False: ("Not as expected: look at the lines that are off.", "bold red"),
     None: ("Too little is known to say.", "bold yellow"),
 }
-BUSY = 1.5
-"""Programs for each core above which figures suffer."""
 _TEN, _THOUSAND = 10, 1000
 
 
@@ -222,7 +221,7 @@ def _troubles(runs: Sequence[Ran]) -> Iterator[str]:
 
 def _busy(result: Result) -> Iterator[str]:
     """Say so when other programs wanted the cores: durations are longer then, and that is not the queue."""
-    if result.programs is not None and result.programs > BUSY * result.cores:
+    if result.programs is not None and is_busy(result.programs, result.cores):
         yield (
             f"This machine was busy: {result.programs:.1f} programs wanted its {result.cores:g} cores. "
             "Durations are longer then, and computing suffers most."

@@ -48,6 +48,21 @@ def test_too_little_is_unknown() -> None:
     assert judge(wanted, [Value(1)] * 3, compared=True)[0] == "ok"
 
 
+@pytest.mark.parametrize(
+    ("numbers", "verdict"),
+    [
+        ([1, 2, 3], "ok"),
+        ([11, 12, 13], "off"),
+        ([-3, -2, -1], "off"),
+        ([1, 2, 30], "unknown"),
+        ([-1, 5, 11], "unknown"),
+    ],
+)
+def test_repeats_of_a_comparison_must_agree(numbers: list[float], verdict: Verdict) -> None:
+    """When some are as expected and others are not, the machine was not steady enough to tell."""
+    assert judge(Range(0, 10), [Value(number) for number in numbers], compared=True)[0] == verdict
+
+
 def test_the_verdict_over_all_lines() -> None:
     """One that is off decides; else one that is unknown does; observations do not count."""
     ok, off, unknown = (replace(LINE, verdict=verdict) for verdict in ("ok", "off", "unknown"))

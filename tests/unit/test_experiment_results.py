@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from labkit.experiments import result
-from labkit.experiments.declaration import Part, everything, find
+from labkit.experiments.declaration import Expect, Part, everything, find
 from labkit.experiments.measures import Run
 from labkit.experiments.points import points
 from labkit.experiments.result import Ran, Result
@@ -71,6 +71,17 @@ def test_comparing_points_takes_three_repeats() -> None:
     [often] = [line for line in compare(_series(3)) if line.measure == "speedup" and line.value == 3]
     assert often.verdict == "ok"
     assert often.repeats == pytest.approx((3, 3, 3))
+
+
+def test_a_busy_machine_cannot_be_judged_by() -> None:
+    """What was computed from its speed is unknown then; arithmetic on times that were told holds."""
+    part = SCALING.model_copy(
+        update={"expect": (*SCALING.expect, Expect(measure="speedup", equals="parallel"))}
+    )
+    series = replace(_series(3), part=part, doubt="this machine was busy")
+    verdicts = {(line.measure, line.verdict, line.why) for line in compare(series) if line.value == 5}
+    assert ("speedup", "unknown", "this machine was busy") in verdicts
+    assert ("duration_s", "ok", "") in verdicts
 
 
 def test_an_experiment_under_way_has_unknown_lines() -> None:
