@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import json
 import math
-import multiprocessing
 import platform
 import statistics
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from labkit.cores import allowed_cores, is_busy, programs
 from labkit.experiments.declaration import Experiment, Load
+from labkit.experiments.parallel import speedups
 from labkit.experiments.pictures import picture
 from labkit.experiments.points import points
 from services.worker.processors import parse_operations, process
@@ -26,8 +25,6 @@ from services.worker.processors import parse_operations, process
 FORMAT = 1
 FRESH_S = 3600.0
 PROCESSES, MOST_PROCESSES = (2, 4), 8
-HEAVY = ("small.jpg", "filter,blur,10;convert,png")
-"""What the speed-up is measured with: short jobs that compute, so that many fit into a moment."""
 
 LEAST_TURNS = 3
 """A median of fewer is none."""
@@ -113,7 +110,7 @@ def calibrate(pairs: Collection[Pair], effort: Effort = FULL, told: Told = lambd
     return Calibration(
         allowed=allowed,
         services=services,
-        speedup=_speedups(counts, effort, told),
+        speedup=speedups(counts, effort.window_s, effort.rounds, told),
         at=time.time(),
         quick=effort == QUICK,
         processor=platform.machine(),
@@ -169,35 +166,3 @@ def _services(pairs: Collection[Pair], seconds: float, told: Told) -> dict[str, 
         turn += 1
     # The first turn loads libraries.
     return {key: statistics.median(found[1:]) for key, found in times.items()}
-
-
-def _speedups(counts: Collection[int], effort: Effort, told: Told) -> dict[int, float]:
-    """Return the speed-up of each number of processes: neighbours in time are compared, medians kept."""
-    ratios: dict[int, list[float]] = {count: [] for count in counts}
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max(counts), mp_context=context) as pool:
-        _rate(pool, max(counts), 0)  # every process has its libraries before the clock runs
-        for _ in range(effort.rounds):
-            for count in counts:
-                told(f"speed-up with {count} processes")
-                before = _rate(pool, 1, effort.window_s)
-                together = _rate(pool, count, effort.window_s)
-                after = _rate(pool, 1, effort.window_s)
-                ratios[count].append(2 * together / (before + after))
-    return {count: statistics.median(found) for count, found in ratios.items()}
-
-
-def _rate(pool: ProcessPoolExecutor, processes: int, seconds: float) -> float:
-    """Return the jobs a second of so many processes that work at the same time."""
-    start = time.time() + 0.1
-    return sum(pool.map(_work, [start] * processes, [seconds] * processes))
-
-
-def _work(start: float, seconds: float) -> float:
-    data, operations = picture(HEAVY[0]), parse_operations(HEAVY[1])
-    time.sleep(max(0.0, start - time.time()))
-    begun, done = time.perf_counter(), 0
-    while done == 0 or time.perf_counter() - begun < seconds:
-        process(data, operations)
-        done += 1
-    return done / (time.perf_counter() - begun)

@@ -78,7 +78,8 @@ def test_a_busy_machine_cannot_be_judged_by() -> None:
     part = SCALING.model_copy(
         update={"expect": (*SCALING.expect, Expect(measure="speedup", equals="parallel"))}
     )
-    series = replace(_series(3), part=part, doubt="this machine was busy")
+    found = points(part, RoundMachine())
+    series = replace(_series(3), part=part, points=found, doubt="this machine was busy")
     verdicts = {(line.measure, line.verdict, line.why) for line in compare(series) if line.value == 5}
     assert ("speedup", "unknown", "this machine was busy") in verdicts
     assert ("duration_s", "ok", "") in verdicts
