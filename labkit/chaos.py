@@ -22,15 +22,6 @@ def show(access: Access) -> Faults:
     return read_faults(access.store())
 
 
-def sentences(faults: Faults) -> tuple[str, ...]:
-    """Say what goes wrong, a few words for each fault; empty when nothing does."""
-    found = [f"{100 * faults.fail_rate:g}% of attempts fail"] if faults.fail_rate else []
-    found += [f"{name} + {seconds:g} s" for name, seconds in faults.delays_s.items()]
-    if faults.store_latency_s:
-        found.append(f"each store call + {faults.store_latency_s:g} s")
-    return tuple(found)
-
-
 def change(access: Access, update: Callable[[Faults], Faults], project: Project | None = None) -> Faults:
     """Put other faults into force, tell the workers, and return them; leave a mark for `project`."""
     store = access.store()
@@ -44,17 +35,17 @@ def change(access: Access, update: Callable[[Faults], Faults], project: Project 
 
     asyncio.run(tell())
     if project is not None:
-        mark(project, "chaos", "; ".join(describe(faults)) or "no fault")
+        mark(project, "chaos", "; ".join(sentences(faults)) or "no fault")
     return faults
 
 
-def describe(faults: Faults) -> list[str]:
-    """Say what goes wrong on purpose, a phrase each; nothing when no fault is active."""
+def sentences(faults: Faults) -> tuple[str, ...]:
+    """Say what goes wrong on purpose, a few words for each fault; empty when nothing does."""
     parts = [f"{100 * faults.fail_rate:g}% of attempts fail"] if faults.fail_rate else []
     parts += [f"{name} takes {_time(seconds)} longer" for name, seconds in faults.delays_s.items()]
     if faults.store_latency_s:
         parts.append(f"each store call takes {_time(faults.store_latency_s)} longer")
-    return parts
+    return tuple(parts)
 
 
 def fail_rate(share: float) -> Callable[[Faults], Faults]:

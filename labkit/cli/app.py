@@ -12,7 +12,22 @@ from typer._completion_classes import completion_init
 from typer.core import TyperGroup
 
 from labkit import words
-from labkit.cli import bench, chaos, db, demo, dlq, experiment, instances, jobs, kit, lifecycle, look
+from labkit.cli import (
+    bench,
+    chaos,
+    db,
+    demo,
+    dlq,
+    experiment,
+    instances,
+    jobs,
+    kit,
+    lifecycle,
+    load,
+    look,
+    monitor,
+    results,
+)
 from labkit.cli.context import Lab
 from labkit.cli.options import CLASS, PANELS, PortOffset, ProjectName, RuntimeKind
 from labkit.errors import LabError
@@ -70,7 +85,23 @@ class Root(TyperGroup):
 
 
 app = typer.Typer(cls=Root, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
-for group in (lifecycle, demo, experiment, look, instances, jobs, dlq, db, chaos, bench, kit):
+GROUPS = (
+    lifecycle,
+    demo,
+    load,
+    experiment,
+    look,
+    monitor,
+    results,
+    instances,
+    jobs,
+    dlq,
+    db,
+    chaos,
+    bench,
+    kit,
+)
+for group in GROUPS:
     app.add_typer(group.app)
 
 

@@ -229,7 +229,7 @@ MEASURES: Mapping[str, Measure] = {
     "answer_mean_ms": Measure("answer, mean", "ms", lambda run, _: _mean(list(_answers(run)), 1000)),
     "answer_p95_ms": Measure("answer, P95", "ms", lambda run, _: _quantile(list(_answers(run)), 0.95, 1000)),
     "patience": Measure(f"{PATIENCE_S:g} s of patience allow", "clients", _patience),
-    "too_late": Measure(f"answers after {PATIENCE_S:g} s", "", _too_late),
+    "too_late": Measure(f"answers after {PATIENCE_S:g} s", "jobs", _too_late),
     "processing_ms": Measure("{}", "ms", _processing_of),
     "slowest_to_fastest": Measure("slowest to fastest", "x", _slowest_to_fastest),
     "slowest_share": Measure("share of the slowest", "%", _slowest_share),

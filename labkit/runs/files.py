@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import get_args
 
-from labkit.project import REPOSITORY
+from labkit.project import RUNS
 from services.common.messages import Stage
 
-RUNS = REPOSITORY / "experiments" / "runs"
+__all__ = ["RUNS"]
+
 FORMAT = 2
 LATEST = "latest"
 
@@ -32,6 +33,7 @@ COLUMNS = (
     "redelivered",
     "retried",
     "resent",
+    "dropped",
     "worker",
     "queue",
     "outcome",

@@ -137,13 +137,16 @@ def _record(row: Row) -> Record:
         error=row["error"] or "",
         clock={stage: row[stage] for stage in files.STAGES if row[stage] is not None},
         worker=row["worker"] or "",
+        queue=row["queue"] or "",
         verified=row["verified"],
     )
 
 
 def _rows(path: Path, columns: Iterable[str], whole: set[str], numbers: set[str]) -> Iterator[dict[str, Any]]:
     readers: dict[str, Callable[[str], Any]] = dict.fromkeys(columns, str)
-    readers |= dict.fromkeys(whole, _whole) | dict.fromkeys(numbers, _number) | {"verified": _flag}
+    readers |= (
+        dict.fromkeys(whole, _whole) | dict.fromkeys(numbers, _number) | {"verified": _flag, "dropped": _flag}
+    )
     readers = {column: readers[column] for column in columns}
     try:
         with path.open(newline="", encoding="utf-8", errors="replace") as file:

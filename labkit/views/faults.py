@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from labkit.chaos import describe
+from labkit.chaos import sentences
 from services.common.control import Faults
 
 
@@ -12,4 +12,4 @@ def faults_text(faults: Faults) -> Text:
     """Return what goes wrong on purpose, or that nothing does."""
     if not faults.active:
         return Text("No fault is active.", style="green")
-    return Text(f"Fault active: {'; '.join(describe(faults))}.", style="bold yellow")
+    return Text(f"Fault active: {'; '.join(sentences(faults))}.", style="bold yellow")

@@ -70,7 +70,7 @@ Good explanations name a mechanism ("the broker hands out in turn, whoever is fr
 ## Your own experiment
 
 An experiment is a file in `experiments/`; there is no list to add it to. Copy the one that is nearest, give
-it another name, and run it. `python3 labctl.py experiment show NAME` says what is wrong in it, if anything is.
+it another name, and run it. `python3 labctl.py experiment show NAME` says what is wrong in it, if anything.
 """
 
 

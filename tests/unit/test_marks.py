@@ -124,6 +124,6 @@ def test_a_second_up_leaves_no_mark(tmp_path: Path) -> None:
 
 def test_faults_in_words() -> None:
     """Each fault is a phrase."""
-    found = chaos.describe(chaos.store_latency("20ms")(chaos.clear(Faults())))
-    assert found == ["each store call takes 20 ms longer"]
-    assert chaos.describe(Faults()) == []
+    found = chaos.sentences(chaos.store_latency("20ms")(chaos.clear(Faults())))
+    assert found == ("each store call takes 20 ms longer",)
+    assert chaos.sentences(Faults()) == ()

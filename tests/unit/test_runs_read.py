@@ -177,7 +177,7 @@ async def test_the_recorder_samples_until_its_end(tmp_path: Path) -> None:
     """Samples come one after the other, and one more at the end."""
     run = Run.begin("demo", {}, tmp_path)
     with Recorder(Still(sample(1.0, 0)), run, period_s=0.01):
-        await eventually(lambda: (run.path / SAMPLES).read_text().count("\n") > 5)
+        await eventually(lambda: len(RunFiles(run.path).samples) > 5)
     with (run.path / SAMPLES).open() as file:
         assert tuple(next(csv.reader(file))) == SAMPLE_COLUMNS
 
