@@ -23,7 +23,6 @@ look_at = ["a", "b"]
 questions = ["c", "d", "e"]
 observe = ["duration_s"]
 load = { jobs = 8, work_s = [0.1] }
-sweep = { what = "stack.workers", values = [1, 2] }
 
 [[expect]]
 measure = "completed"
@@ -31,11 +30,15 @@ equals = "jobs"
 [[expect]]
 measure = "lost"
 equals = 0
-[[expect]]
+
+[[parts]]
+name = "scaled"
+sweep = { what = "stack.workers", values = [1, 2] }
+[[parts.expect]]
 measure = "done_by.worker-2"
 at_least = 1
 at = [2]
-[[expect]]
+[[parts.expect]]
 measure = "done_by.worker-2"
 equals = 0
 at = [1]
@@ -44,7 +47,6 @@ at = [1]
 name = "delayed"
 stack = { layout = "per-operation", prefetch = 2 }
 chaos = { delays_s = { text = 0.1 } }
-sweep = { what = "stack.pools.other", values = [1] }
 [[parts.expect]]
 measure = "service_mean_ms"
 at_least = 190
