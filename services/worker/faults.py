@@ -36,10 +36,11 @@ class FaultSwitch:
         self._chance = chance or random.Random()
         self.current = Faults()
         self._reading = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def follow(self) -> None:
         """Read the faults, then again at each announcement. A store that is away is asked again."""
-        await self._broker.listen(EVENTS, (CONTROL,), self._changed)
+        await self._broker.listen(EVENTS, (CONTROL,), self._changed, made=self._read_soon)
         await self._read()
 
     async def before(self, job: Job) -> None:
@@ -60,6 +61,12 @@ class FaultSwitch:
     async def _changed(self, delivery: Delivery) -> None:
         delivery.ack()
         await self._read()
+
+    def _read_soon(self) -> None:
+        """Read in the background: an announcement during a lost connection was missed."""
+        task = asyncio.create_task(self._read())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _read(self) -> None:
         # One after the other: what was read last must be what was written last.
