@@ -143,7 +143,7 @@ class Consumer:
             job = Job.decode(delivery.body)
         except BadMessage as error:
             metrics.processing_errors.labels(error.code).inc()
-            await self._give_up(delivery, error, dead_letters.BAD_MESSAGE, 1)
+            await self._give_up(delivery, error, dead_letters.BAD_MESSAGE)
             return
         number = job.attempt + delivery.delivery_count + 1
         attempt = Attempt(delivery, job, number, {**job.clock, "started": time.time()})
@@ -184,7 +184,7 @@ class Consumer:
         metrics.processing_errors.labels(error.code).inc()
         decision = after_failure(error, attempt.number, self._policy.retry)
         if isinstance(decision, GiveUp):
-            await self._give_up(attempt.delivery, error, decision.reason, attempt.number)
+            await self._give_up(attempt.delivery, error, decision.reason, attempt)
         elif isinstance(decision, Retry):
             await self._retry(attempt, error, decision)
         else:
@@ -209,10 +209,18 @@ class Consumer:
             extra={"job_id": again.job_id, "error": str(error), "retry_in_s": decision.delay_s},
         )
 
-    async def _give_up(self, delivery: Delivery, error: QueueLabError, reason: str, attempt: int) -> None:
+    async def _give_up(
+        self, delivery: Delivery, error: QueueLabError, reason: str, attempt: Attempt | None = None
+    ) -> None:
         # The tracker makes job.failed of it, as it does of what the broker dead-letters by itself.
         await dead_letters.bury(
-            self._broker, delivery, error, reason=reason, attempt=attempt, by=self._policy.instance
+            self._broker,
+            delivery,
+            error,
+            reason=reason,
+            attempt=attempt.number if attempt else 1,
+            by=self._policy.instance,
+            started=attempt.clock["started"] if attempt else None,
         )
         self.tally.failed += 1
         log.error(

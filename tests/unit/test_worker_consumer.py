@@ -96,6 +96,8 @@ async def test_after_the_last_retry_a_job_is_dead() -> None:
         letter = dead_letters.read(await bench.take("dead-letter"), spent=sent.attempt, now=0)
         assert (letter.reason, letter.error_code) == ("attempts_spent", "storage_unavailable")
         assert (letter.attempt, letter.worker, letter.origin) == (4, "worker-1", "image.jobs")
+        assert letter.started is not None
+        assert letter.started <= letter.at
         assert bench.consumer.tally.failed == 1
     bench.close()
 
