@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 from labkit.access import Access
-from labkit.errors import BadValue
+from labkit.errors import BadValue, UnknownName
 from services.common.control import MAX_DELAY_S, Faults, announce_faults, read_faults, write_faults
 
 READY_TIMEOUT_S = 5.0
@@ -43,6 +43,8 @@ def fail_rate(share: float) -> Callable[[Faults], Faults]:
 def delay(assignments: list[str]) -> Callable[[Faults], Faults]:
     """Let jobs with an operation take longer: `convert=500ms`; `convert=0` takes it away."""
     wanted = dict(map(_assignment, assignments))
+    for name in wanted:
+        _check_name(name)
 
     def update(faults: Faults) -> Faults:
         merged = {**faults.delays_s, **wanted}
@@ -71,6 +73,14 @@ def duration_s(text: str) -> float:
             f"{text!r} is no time that can be used.", f"Write 500ms or 2s, up to {MAX_DELAY_S:g}s."
         )
     return seconds
+
+
+def _check_name(name: str) -> None:
+    from services.worker.processors import catalogue  # noqa: PLC0415 - slow
+
+    known = ["text", *catalogue()]
+    if name not in known:
+        raise UnknownName.of("operation", name, known)
 
 
 def _assignment(text: str) -> tuple[str, float]:
