@@ -76,12 +76,14 @@ class FaultSwitch:
     async def _read_until_answered(self) -> None:
         while True:
             try:
-                self.current = await detached(lambda: control.read_faults(self._store))
+                found = await detached(lambda: control.read_faults(self._store))
             except StorageUnavailable:
                 await asyncio.sleep(RETRY_S)
             except QueueLabError as error:
                 log.warning("message_refused", extra={"object": control.KEY, "error": str(error)})
                 return
             else:
-                log.info("faults_changed", extra=self.current.model_dump(exclude={"version"}))
+                if found != self.current:
+                    self.current = found
+                    log.info("faults_changed", extra=found.model_dump(exclude={"version"}))
                 return
