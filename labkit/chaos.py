@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 from labkit.access import Access
-from labkit.errors import BadValue
+from labkit.errors import BadValue, UnknownName
 from labkit.marks import mark
 from labkit.project import Project
 from services.common.control import MAX_DELAY_S, Faults, announce_faults, read_faults, write_faults
@@ -56,6 +56,8 @@ def fail_rate(share: float) -> Callable[[Faults], Faults]:
 def delay(assignments: list[str]) -> Callable[[Faults], Faults]:
     """Let jobs with an operation take longer: `convert=500ms`; `convert=0` takes it away."""
     wanted = dict(map(_assignment, assignments))
+    for name in wanted:
+        _check_name(name)
 
     def update(faults: Faults) -> Faults:
         merged = {**faults.delays_s, **wanted}
@@ -88,6 +90,14 @@ def duration_s(text: str) -> float:
 
 def _time(seconds: float) -> str:
     return f"{1000 * seconds:.0f} ms" if seconds < 1 else f"{seconds:g} s"
+
+
+def _check_name(name: str) -> None:
+    from services.worker.processors import catalogue  # noqa: PLC0415 - slow
+
+    known = ["text", *catalogue()]
+    if name not in known:
+        raise UnknownName.of("operation", name, known)
 
 
 def _assignment(text: str) -> tuple[str, float]:

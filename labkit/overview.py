@@ -10,7 +10,9 @@ from labkit.access import Access
 from labkit.errors import StackDown
 from labkit.runtime.base import Instance, Runtime
 from labkit.stack import DEFAULT_LAYOUT, layout_in
-from services.common.errors import BrokerUnavailable, DatabaseUnavailable
+from services.common.control import Faults, read_faults
+from services.common.errors import BrokerUnavailable, DatabaseUnavailable, QueueLabError
+from services.common.threads import detached
 from services.common.topology import DEAD_LETTER, WORK_QUEUES, Layout
 
 ANSWER_S = 3.0
@@ -27,7 +29,7 @@ class QueueDepth:
 
 @dataclass(frozen=True)
 class Overview:
-    """What is known of a stack. `queues` and `jobs` (by status) are None when their source does not answer.
+    """What is known of a stack: `queues`, `jobs` (by status) and `faults` are None when nobody tells them.
 
     unreachable: one sentence for each part that does not answer.
     """
@@ -39,6 +41,7 @@ class Overview:
     jobs: Mapping[str, int] | None
     unreachable: tuple[str, ...]
     layout: Layout = DEFAULT_LAYOUT
+    faults: Faults | None = None
 
 
 def look(runtime: Runtime, access: Access) -> Overview:
@@ -53,6 +56,7 @@ def look(runtime: Runtime, access: Access) -> Overview:
         instances=tuple(instances),
         queues=_queues(access, unreachable),
         jobs=_jobs(access, unreachable),
+        faults=_faults(access, unreachable),
         unreachable=tuple(unreachable),
         layout=layout_in(runtime.environment()),
     )
@@ -74,6 +78,18 @@ async def _depths(access: Access) -> tuple[QueueDepth, ...]:
     return tuple(
         QueueDepth(name, depth.ready, depth.consumers) for name, depth in zip(names, depths, strict=True)
     )
+
+
+def _faults(access: Access, unreachable: list[str]) -> Faults | None:
+    async def read() -> Faults:
+        async with asyncio.timeout(ANSWER_S):
+            return await detached(lambda: read_faults(access.store()))
+
+    try:
+        return asyncio.run(read())
+    except (QueueLabError, TimeoutError) as error:
+        unreachable.append(f"faults: {error or 'the object store does not answer'}")
+        return None
 
 
 def _jobs(access: Access, unreachable: list[str]) -> Mapping[str, int] | None:

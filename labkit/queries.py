@@ -20,11 +20,12 @@ limit 20"""
 
 TIMES = """\
 select kind, operations, count(*) as jobs,
-       round(cast(min(processed_at - processing_started_at) as numeric), 3) as min_s,
-       round(cast(avg(processed_at - processing_started_at) as numeric), 3) as mean_s,
-       round(cast(max(processed_at - processing_started_at) as numeric), 3) as max_s
-from jobs
-where status = 'completed' and processing_started_at is not null
+       round(cast(min(seconds) as numeric), 3) as min_s,
+       round(cast(avg(seconds) as numeric), 3) as mean_s,
+       round(cast(max(seconds) as numeric), 3) as max_s
+from (select *, processed_at - processing_started_at as seconds
+      from jobs) as timed
+where status = 'completed' and seconds is not null
 group by kind, operations
 order by mean_s desc"""
 

@@ -65,6 +65,8 @@ def replay(
     wanted = {"ids": job_ids or [], "all": everything, "rate": rate, "dry_run": dry_run}
     done = _replay(lab, wanted)
     lab.show(replay_text(done), done, as_json=as_json)
+    if done["missing"]:
+        raise typer.Exit(1)
 
 
 @dlq.command(epilog=examples("dlq purge", "dlq purge --yes"))

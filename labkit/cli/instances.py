@@ -48,7 +48,8 @@ def scale(
 ) -> None:
     """Run more or fewer workers, and wait until all work.
 
-    The layout per-operation has five pools: rotate, resize, force_resize, convert and other.
+    The layout per-operation has five pools: rotate, resize, force_resize, convert and other. A worker that
+    has to go finishes its job first.
     """
     lab = Lab.of(ctx)
     for service, count in counts(wanted).items():
@@ -118,7 +119,8 @@ def resume(ctx: typer.Context, name: Target) -> None:
 def restart(ctx: typer.Context, name: Target) -> None:
     """End an instance politely, and start it again.
 
-    A service's name restarts all its instances, one after the other.
+    A service's name restarts all its instances, one after the other. A worker finishes its job first: it has
+    8 s, and always 3 s more than LAB_MAX_PROCESSING_TIME_S. What takes longer is killed and comes again.
     """
     lab = Lab.of(ctx)
     for entry in faults.targets(lab.runtime, name):

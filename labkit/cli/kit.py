@@ -35,7 +35,12 @@ def doctor(ctx: typer.Context, as_json: AsJson = False) -> None:
     typer.echo(
         view.as_json(results)
         if as_json
-        else view.as_text(results, colour=colour, again=lab.here(words.command("doctor")))
+        else view.as_text(
+            results,
+            colour=colour,
+            again=lab.here(words.command("doctor")),
+            then=lab.here(words.command("demo")),
+        )
     )
     if not checks.passed(results):
         raise typer.Exit(1)

@@ -1,5 +1,6 @@
 """Checks of the running stack, through the API as its users see it."""
 
+import re
 import time
 from typing import Any, Dict, List, Optional, Tuple
 from uuid import uuid4
@@ -18,6 +19,7 @@ PARTS = (
 FINAL = ("completed", "failed")
 ROUND_TRIP_S = 20
 POLL_S = 0.1
+PRIORITIES_SINCE = 4  # on quorum queues, as https://www.rabbitmq.com/docs/quorum-queues says
 
 
 def health(project: Project) -> Optional[Answer]:
@@ -75,11 +77,18 @@ def _part(check: object, name: str, service: str) -> Result:
     ok = check.get("ok") if isinstance(check, dict) else None
     detail = str(check.get("detail") or "") if isinstance(check, dict) else "the API does not tell"
     if ok is True:
-        return Result(name, ok=True, detail=detail or "the API reaches it")
+        return Result(name, ok=True, detail=(detail or "the API reaches it") + _priorities(detail))
     fix = words.command(f"restart {service}")
     return Result(
         name, ok=False if ok is False else None, detail=detail or "the API does not reach it", fix=fix
     )
+
+
+def _priorities(detail: str) -> str:
+    """Say of an older broker what it does not do; `detail` of other parts names no version."""
+    version = re.match(r"RabbitMQ (\d+)\.", detail)
+    old = version is not None and int(version.group(1)) < PRIORITIES_SINCE
+    return "; it ignores priorities, which need 4.0" if old else ""
 
 
 def _workers(port: int) -> Result:

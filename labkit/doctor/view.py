@@ -18,8 +18,9 @@ def as_json(results: Results) -> str:
     return json.dumps({"ok": passed(results), "checks": checks}, indent=1)
 
 
-def as_text(results: Results, *, colour: bool, again: str) -> str:
-    """Return a table of 80 columns; `again` is the command that shows it once more."""
+def as_text(results: Results, *, colour: bool, again: str, then: str = "") -> str:
+    """Return a table of 80 columns; `again` is the command that shows it once more, `then` the next one."""
+    then = then or words.command("demo")
     lines = []
     for result in results:
         detail = textwrap.wrap(result.detail, WIDTH - STATE_WIDTH - NAME_WIDTH) or [""]
@@ -28,13 +29,13 @@ def as_text(results: Results, *, colour: bool, again: str) -> str:
         lines += [" " * (STATE_WIDTH + NAME_WIDTH) + more for more in detail[1:]]
         if result.fix:  # never wrapped: it is there to be copied
             lines.append(f"{' ' * STATE_WIDTH}fix: {result.fix}")
-    return "\n".join([*lines, "", _verdict(results, again)])
+    return "\n".join([*lines, "", _verdict(results, again, then)])
 
 
-def _verdict(results: Results, again: str) -> str:
+def _verdict(results: Results, again: str, then: str) -> str:
     bad = sum(not result.passed for result in results)
     if not bad:
-        return f"Ready. Next: {words.command('demo')}"
+        return f"Ready. Next: {then}"
     return f"{bad} of {len(results)} checks did not pass. Mend them, then look again:\n{again}"
 
 

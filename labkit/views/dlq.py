@@ -27,10 +27,12 @@ def letters_table(letters: Sequence[Letter]) -> RenderableType:
     """Return one line a letter, oldest first."""
     if not letters:
         return Text("The dead-letter queue is empty.", style="green")
-    table = style.house_table("job", "why", "attempts", "replays", right=("attempts", "replays"))
+    table = style.house_table("job", "why", "tries", "replays", right=("tries", "replays"))
+    table.columns[0].no_wrap = True
     for letter in letters:
         replays = "-" if letter["replays"] is None else str(letter["replays"])
-        table.add_row(letter["job_id"], _why(letter), str(letter["attempt"]), replays)
+        why = ", ".join(dict.fromkeys(filter(None, (letter["reason"], letter["error_code"]))))
+        table.add_row(letter["job_id"], why, str(letter["attempt"]), replays)
     return table
 
 

@@ -23,6 +23,10 @@ STAGES = (
     ("finish", "stored", "finished"),
     ("notify", "finished", "notified"),
 )
+_WITHOUT_IMAGE = (*STAGES[:2], ("work", "started", "finished"), STAGES[-1])
+"""Of a text job, and of one that failed on the way."""
+_AFTER_ATTEMPTS = {"accept": "accept, tries", "queue wait": "wait, tries"}
+"""What a stage holds when its end was stamped anew by a later attempt."""
 BAR_WIDTH = 40
 
 Job = Mapping[str, Any]
@@ -50,23 +54,29 @@ def job_page(job: Job, step: str) -> RenderableType:
     facts = Table.grid(padding=(0, 2, 0, 0))
     for name, value in _facts(job):
         facts.add_row(Text(name, style=style.FAINT), value)
-    parts: list[RenderableType] = [facts, "", waterfall(job["clock"])]
+    again = job["generation"] > 1 or job["attempts"] > 1
+    parts: list[RenderableType] = [facts, "", waterfall(job["clock"], again=again)]
     if job["status"] == "failed" and job["worker"]:
         parts += ["", Text(f"See what the worker says: {step}", style=style.FAINT)]
     return Group(*parts)
 
 
-def waterfall(clock: Mapping[str, float]) -> Table:
-    """Return the stage clock (seconds since the epoch) as bars, each beginning where the one before ends."""
+def waterfall(clock: Mapping[str, float], *, again: bool = False) -> Table:
+    """Return the stage clock (seconds since the epoch) as bars, each beginning where the one before ends.
+
+    `again`: attempts were made before the one that the clock tells of.
+    """
     table = style.house_table("stage", "from", "took", "", right=("from", "took"))
-    stamped = [stage for stage in STAGES if stage[1] in clock and stage[2] in clock]
+    stages = STAGES if "fetched" in clock else _WITHOUT_IMAGE
+    stamped = [stage for stage in stages if stage[1] in clock and stage[2] in clock]
     if not stamped:
         return table
     origin = clock[stamped[0][1]]
     total = max(clock[end] for _, _, end in stamped) - origin
     for name, begin, end in stamped:
         offset, length = clock[begin] - origin, clock[end] - clock[begin]
-        table.add_row(name, style.duration(offset), style.duration(length), _bar(offset, length, total))
+        shown = _AFTER_ATTEMPTS.get(name, name) if again else name
+        table.add_row(shown, style.duration(offset), style.duration(length), _bar(offset, length, total))
     return table
 
 
@@ -97,7 +107,14 @@ def _facts(job: Job) -> list[tuple[str, RenderableType]]:
         "attempts": str(job["attempts"]) if job["attempts"] else "",
         "accepted": _when(job["clock"].get("accepted")),
     }
-    return facts + [(name, value) for name, value in optional.items() if value]
+    facts += [(name, value) for name, value in optional.items() if value]
+    return facts + [(output["name"], _output(output)) for output in job["outputs"]]
+
+
+def _output(output: Mapping[str, Any]) -> str:
+    """Describe a file that the job made; what is no image has no pixels."""
+    pixels = f"{output['width']}x{output['height']}, " if output["width"] else ""
+    return f"{output['content_type']} ({pixels}{style.size(output['size'])})"
 
 
 def _file(job: Job) -> str:

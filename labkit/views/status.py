@@ -13,6 +13,7 @@ from labkit.overview import Overview, QueueDepth
 from labkit.runtime.base import Instance, State
 from labkit.stack import DEFAULT_LAYOUT
 from labkit.views import style
+from labkit.views.faults import faults_text
 from services.common.messages import RANK
 from services.common.topology import DEAD_LETTER, Layout, filled_in
 
@@ -21,7 +22,10 @@ MANY = 6
 
 def status_page(overview: Overview, runtime: str) -> RenderableType:
     """Return services, queues and jobs; what did not answer is said in red at the end."""
-    parts: list[RenderableType] = [_headline(overview, runtime), "", _services(overview.instances)]
+    parts: list[RenderableType] = [_headline(overview, runtime)]
+    if overview.faults is not None and overview.faults.active:
+        parts.append(faults_text(overview.faults))
+    parts += ["", _services(overview.instances)]
     if overview.queues is not None:
         parts += ["", _queues(overview.queues, overview.layout)]
     if overview.jobs is not None:
@@ -33,16 +37,14 @@ def status_page(overview: Overview, runtime: str) -> RenderableType:
 def _headline(overview: Overview, runtime: str) -> Text:
     running = sum(found.state == State.RUNNING for found in overview.instances)
     total = len(overview.instances)
-    text = Text(f"Project {overview.project}, {runtime} runtime", style="bold")
+    text = Text(f"Project {overview.project}: ", style="bold")
+    text.append(f"{running} of {total} running", style="green" if running == total else "red")
+    about = [f"{runtime} runtime"]
     if overview.layout != DEFAULT_LAYOUT:
-        text.append(f", layout {overview.layout}", style="not bold")
+        about.append(f"layout {overview.layout}")
     if overview.port_offset:
-        text.append(f", ports + {overview.port_offset}", style="not bold")
-    text.append(
-        f": {running} of {style.plural(total, 'instance')} running",
-        style="green" if running == total else "red",
-    )
-    return text
+        about.append(f"ports + {overview.port_offset}")
+    return text.append(f", {', '.join(about)}", style="not bold")
 
 
 def _services(instances: Sequence[Instance]) -> Table:

@@ -25,6 +25,9 @@ from services.common.topology import DEAD_LETTER, Layout, queue_for
 
 log = logging.getLogger(__name__)
 
+MAX_BROWSED = 5000
+"""How many letters a look goes through."""
+
 MAX_SECONDS = 20.0
 """How long one replay may take; the rest is left, and asked for again."""
 
@@ -66,14 +69,20 @@ class Letters:
         self._one = asyncio.Lock()
 
     async def browse(self, limit: int, wanted: Wanted = lambda _: True) -> list[Letter]:
-        """Return up to `limit` letters, oldest first; they stay where they are."""
+        """Return up to `limit` letters, oldest first; they stay in the queue.
+
+        RabbitMQ puts what is given back behind the rest, so all are read each time, and sorted.
+        """
         found: list[Letter] = []
         async with self._one, self._reading() as reader:
-            while len(found) < limit and (delivery := await reader.next()) is not None:
+            for _ in range(MAX_BROWSED):
+                delivery = await reader.next()
+                if delivery is None:
+                    break
                 letter = _read(delivery)
                 if wanted(letter):
                     found.append(letter)
-        return found
+        return sorted(found, key=lambda letter: letter.about.at)[:limit]
 
     async def replay(
         self, wanted: Wanted, *, rate_per_s: float | None = None, dry_run: bool = False
@@ -149,5 +158,6 @@ def _read(delivery: Delivery) -> Letter:
         job = Job.decode(delivery.body)
     except BadMessage:
         job = None
-    about = dead_letters.read(delivery, spent=job.attempt if job else 0, now=0)
+    spent = job.attempt if job else 0
+    about = dead_letters.read(delivery, spent=spent, now=dead_letters.died_at(delivery))
     return Letter(job, about, delivery.message_id, dict(delivery.headers), len(delivery.body))

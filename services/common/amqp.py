@@ -118,7 +118,14 @@ class AmqpBroker:
 
         return await self._subscribe(prepare, handler, prefetch)
 
-    async def listen(self, exchange: str, keys: tuple[str, ...], handler: Handler) -> _Subscription:
+    async def listen(
+        self,
+        exchange: str,
+        keys: tuple[str, ...],
+        handler: Handler,
+        *,
+        made: Callable[[], None] = lambda: None,
+    ) -> _Subscription:
         """Consume a copy of what is published from now on, through a queue that goes with the connection."""
 
         async def prepare(channel: Channel) -> str:
@@ -126,6 +133,7 @@ class AmqpBroker:
             name = str(frame.method.queue)
             for key in keys:
                 await channel.call("queue_bind", queue=name, exchange=exchange, routing_key=key)
+            made()
             return name
 
         return await self._subscribe(prepare, handler, 0)

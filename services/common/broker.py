@@ -118,8 +118,14 @@ class Broker(Protocol):
         to the queue, which counts against the delivery limit.
         """
 
-    async def listen(self, exchange: str, keys: tuple[str, ...], handler: Handler) -> Subscription:
-        """Consume a copy of what is published from now on, through a queue that goes with the connection."""
+    async def listen(
+        self, exchange: str, keys: tuple[str, ...], handler: Handler, *, made: Callable[[], None] = ...
+    ) -> Subscription:
+        """Consume a copy of what is published from now on, through a queue that goes with the connection.
+
+        `made` is called each time this queue is made, so after each lost connection too: what was published
+        in between was missed.
+        """
 
     def reading(self, queue: str) -> AbstractAsyncContextManager[Reader]:
         """Read a queue on demand; what was not settled goes back to it at the end of the block."""

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from services.common.broker import Broker, Delivery, Outgoing
@@ -40,10 +41,12 @@ class DeadLetter:
     origin: str
     worker: str
     at: float
+    started: float | None = None
+    """When the last attempt began; None when that is not known."""
 
     def headers(self) -> dict[str, Any]:
         """Return the headers to publish with the job."""
-        return {
+        headers = {
             "reason": self.reason,
             "error_code": self.error_code,
             "error_message": self.error_message[:_MESSAGE_LENGTH],
@@ -52,10 +55,18 @@ class DeadLetter:
             "worker": self.worker,
             "at": str(self.at),
         }
+        return headers if self.started is None else {**headers, "started": str(self.started)}
 
 
 async def bury(
-    broker: Broker, delivery: Delivery, error: QueueLabError, *, reason: str, attempt: int, by: str
+    broker: Broker,
+    delivery: Delivery,
+    error: QueueLabError,
+    *,
+    reason: str,
+    attempt: int,
+    by: str,
+    started: float | None = None,
 ) -> None:
     """Publish a delivery, its body untouched, to the dead-letter queues; acknowledge it when confirmed.
 
@@ -69,6 +80,7 @@ async def bury(
         origin=delivery.queue,
         worker=by,
         at=time.time(),
+        started=started,
     )
     await broker.publish(
         Outgoing(
@@ -92,6 +104,7 @@ def read(delivery: Delivery, *, spent: int, now: float) -> DeadLetter:
     """
     headers = delivery.headers
     if "reason" in headers:
+        at = _time(headers.get("at"))
         return DeadLetter(
             reason=str(headers["reason"])[:_WORD_LENGTH],
             error_code=str(headers.get("error_code", ""))[:_WORD_LENGTH],
@@ -99,7 +112,8 @@ def read(delivery: Delivery, *, spent: int, now: float) -> DeadLetter:
             attempt=_attempt(headers.get("attempt"), spent + 1),
             origin=str(headers.get("origin", ""))[:_NAME_LENGTH],
             worker=str(headers.get("worker", ""))[:_NAME_LENGTH],
-            at=_time(headers.get("at"), now),
+            at=now if at is None else at,
+            started=_time(headers.get("started")),
         )
     reason, origin = _last_death(headers)
     return DeadLetter(
@@ -111,6 +125,15 @@ def read(delivery: Delivery, *, spent: int, now: float) -> DeadLetter:
         worker="",
         at=now,
     )
+
+
+def died_at(delivery: Delivery) -> float:
+    """Return when the broker dead-lettered a message, in whole seconds; 0 when it did not."""
+    match delivery.headers.get("x-death"):
+        case [{"time": datetime() as at}, *_]:
+            return at.timestamp()
+        case _:
+            return 0.0
 
 
 _BROKER_WORDS = {
@@ -142,9 +165,9 @@ def _attempt(value: object, otherwise: int) -> int:
     return value if isinstance(value, int) and 1 <= value <= MAX_COUNT else otherwise
 
 
-def _time(value: object, otherwise: float) -> float:
+def _time(value: object) -> float | None:
     try:
         at = float(str(value))
     except ValueError:
-        return otherwise
-    return at if math.isfinite(at) else otherwise
+        return None
+    return at if math.isfinite(at) else None

@@ -76,6 +76,7 @@ class MemoryBroker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: set[asyncio.TimerHandle] = set()
         self._names = itertools.count(1)
+        self._made: list[Callable[[], None]] = []
         self._connected = True
         for queue in topology.queues:
             self.declare(queue)
@@ -87,6 +88,9 @@ class MemoryBroker:
 
     @connected.setter
     def connected(self, connected: bool) -> None:
+        if connected and not self._connected:
+            for made in self._made:
+                made()
         self._connected = connected
         for name, queue in self._queues.items():
             if connected:
@@ -137,10 +141,19 @@ class MemoryBroker:
         self._pump(name)
         return consumer
 
-    async def listen(self, exchange: str, keys: tuple[str, ...], handler: Handler) -> _Consumer:
+    async def listen(
+        self,
+        exchange: str,
+        keys: tuple[str, ...],
+        handler: Handler,
+        *,
+        made: Callable[[], None] = lambda: None,
+    ) -> _Consumer:
         """Consume a copy of what is published from now on."""
         bindings = tuple(Binding(exchange, key) for key in keys)
         queue = Queue(f"listener-{next(self._names)}", {}, bindings)
+        self._made.append(made)
+        made()
         return await self.consume(queue, handler, prefetch=0)
 
     @contextlib.asynccontextmanager

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 
 from services.common import dead_letters, metrics
 from services.common.broker import Broker, Delivery
+from services.common.dead_letters import DeadLetter
 from services.common.envelopes import changes_envelope, event_envelope
 from services.common.errors import BadMessage, BrokerUnavailable, DatabaseUnavailable
 from services.common.jobs import JobStore
-from services.common.messages import Change, Changes, Event, Job
+from services.common.messages import Change, Changes, Clock, Event, Job
 from services.common.topology import NOTIFIER_EVENTS, TRACKER_DEAD, TRACKER_EVENTS
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ class Tracker:
             job,
             "job.failed",
             attempt=letter.attempt,
-            clock={**job.clock, "finished": letter.at},
+            clock=_clock(job, letter),
             worker=letter.worker or None,
             queue=letter.origin or None,
             reason=letter.reason,
@@ -125,3 +126,9 @@ class Tracker:
         except BrokerUnavailable as error:
             # Live clients read the table from the last seq they saw, so nothing is lost to them.
             log.warning("publish_unconfirmed", extra={"error": str(error)})
+
+
+def _clock(job: Job, letter: DeadLetter) -> Clock:
+    """Return the stage clock of a dead job; the letter of a broker does not tell when it was begun."""
+    begun: Clock = {} if letter.started is None else {"started": letter.started}
+    return {**job.clock, **begun, "finished": letter.at}

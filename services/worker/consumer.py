@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,6 +25,9 @@ from services.worker.retries import AckPolicy, GiveUp, Retry, RetryPolicy, after
 from services.worker.work import Workshop
 
 log = logging.getLogger(__name__)
+
+FIRST_S = 1.0
+"""How long a queue that holds something may take to hand out its first message."""
 
 
 @dataclass(slots=True)
@@ -66,6 +70,8 @@ class Consumer:
         self._policy = policy
         self._slots = asyncio.Semaphore(policy.concurrency)
         self._subscriptions: list[Subscription] = []
+        self._firsts: dict[str, asyncio.Event] = {}
+        """Of queues that have not handed out anything yet: set when their first message is out of the way."""
         self.stopping = False
         self.tally = Tally()
 
@@ -75,11 +81,37 @@ class Consumer:
         return self._workshop.stages.get(self.tally.in_hand[0], "") if self.tally.in_hand else ""
 
     async def start(self, queues: tuple[str, ...]) -> None:
-        """Begin to consume."""
-        for queue in queues:
+        """Begin to consume, one queue after the other, in an order that differs each time.
+
+        What was in hand when a worker died comes first from its queue, and may be the job that killed it. It
+        is done before the next queue is asked: else its neighbours would be in hand again when it kills this
+        worker too, and reach the delivery limit with it.
+        """
+        await self._broker.ready()
+        for queue in random.sample(queues, len(queues)):
+            waiting = await self._waiting(queue)
+            first = self._firsts[queue] = asyncio.Event()
             self._subscriptions.append(
                 await self._broker.consume(queue, self.handle, prefetch=self._policy.prefetch)
             )
+            if waiting:
+                await self._out_of_the_way(queue, first)
+
+    async def _waiting(self, queue: str) -> bool:
+        try:
+            return (await self._broker.depth(queue)).ready > 0
+        except BrokerUnavailable:
+            return False  # the next connection starts all subscriptions at once
+
+    async def _out_of_the_way(self, queue: str, first: asyncio.Event) -> None:
+        """Wait for the first message of a queue: until it is done when it was handed out before."""
+        try:
+            async with asyncio.timeout(FIRST_S):
+                await first.wait()
+        except TimeoutError:
+            if queue not in self._firsts:
+                await first.wait()
+            # Else nothing came: another worker was faster.
 
     async def stop(self) -> None:
         """Take no new jobs, finish and acknowledge those in hand."""
@@ -91,6 +123,16 @@ class Consumer:
 
     async def handle(self, delivery: Delivery) -> None:
         """Bring one delivery to its end."""
+        first = self._firsts.pop(delivery.queue, None)
+        if first and not delivery.redelivered:
+            first.set()
+        try:
+            await self._handle_in_turn(delivery)
+        finally:
+            if first:
+                first.set()
+
+    async def _handle_in_turn(self, delivery: Delivery) -> None:
         async with self._slots:
             if self.stopping:
                 # Prefetched but not begun: left unacknowledged, so that closing the connection gives it back.
@@ -106,7 +148,7 @@ class Consumer:
             job = Job.decode(delivery.body)
         except BadMessage as error:
             metrics.processing_errors.labels(error.code).inc()
-            await self._give_up(delivery, error, dead_letters.BAD_MESSAGE, 1)
+            await self._give_up(delivery, error, dead_letters.BAD_MESSAGE)
             return
         number = job.attempt + delivery.delivery_count + 1
         attempt = Attempt(delivery, job, number, {**job.clock, "started": time.time()})
@@ -147,7 +189,7 @@ class Consumer:
         metrics.processing_errors.labels(error.code).inc()
         decision = after_failure(error, attempt.number, self._policy.retry)
         if isinstance(decision, GiveUp):
-            await self._give_up(attempt.delivery, error, decision.reason, attempt.number)
+            await self._give_up(attempt.delivery, error, decision.reason, attempt)
         elif isinstance(decision, Retry):
             await self._retry(attempt, error, decision)
         else:
@@ -172,10 +214,18 @@ class Consumer:
             extra={"job_id": again.job_id, "error": str(error), "retry_in_s": decision.delay_s},
         )
 
-    async def _give_up(self, delivery: Delivery, error: QueueLabError, reason: str, attempt: int) -> None:
+    async def _give_up(
+        self, delivery: Delivery, error: QueueLabError, reason: str, attempt: Attempt | None = None
+    ) -> None:
         # The tracker makes job.failed of it, as it does of what the broker dead-letters by itself.
         await dead_letters.bury(
-            self._broker, delivery, error, reason=reason, attempt=attempt, by=self._policy.instance
+            self._broker,
+            delivery,
+            error,
+            reason=reason,
+            attempt=attempt.number if attempt else 1,
+            by=self._policy.instance,
+            started=attempt.clock["started"] if attempt else None,
         )
         self.tally.failed += 1
         log.error(

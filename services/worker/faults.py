@@ -36,10 +36,11 @@ class FaultSwitch:
         self._chance = chance or random.Random()
         self.current = Faults()
         self._reading = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def follow(self) -> None:
         """Read the faults, then again at each announcement. A store that is away is asked again."""
-        await self._broker.listen(EVENTS, (CONTROL,), self._changed)
+        await self._broker.listen(EVENTS, (CONTROL,), self._changed, made=self._read_soon)
         await self._read()
 
     async def before(self, job: Job) -> None:
@@ -61,6 +62,12 @@ class FaultSwitch:
         delivery.ack()
         await self._read()
 
+    def _read_soon(self) -> None:
+        """Read in the background: an announcement during a lost connection was missed."""
+        task = asyncio.create_task(self._read())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def _read(self) -> None:
         # One after the other: what was read last must be what was written last.
         async with self._reading:
@@ -69,12 +76,14 @@ class FaultSwitch:
     async def _read_until_answered(self) -> None:
         while True:
             try:
-                self.current = await detached(lambda: control.read_faults(self._store))
+                found = await detached(lambda: control.read_faults(self._store))
             except StorageUnavailable:
                 await asyncio.sleep(RETRY_S)
             except QueueLabError as error:
                 log.warning("message_refused", extra={"object": control.KEY, "error": str(error)})
                 return
             else:
-                log.info("faults_changed", extra=self.current.model_dump(exclude={"version"}))
+                if found != self.current:
+                    self.current = found
+                    log.info("faults_changed", extra=found.model_dump(exclude={"version"}))
                 return

@@ -146,6 +146,15 @@ async def test_listeners_each_get_a_copy(seam: Seam) -> None:
         assert two.bodies == tracker.bodies == [b"job.started", b"job.completed"]
 
 
+async def test_a_listener_is_told_when_its_queue_is_made(seam: Seam) -> None:
+    """What is published from then on is not missed."""
+    async with seam.open() as broker:
+        made: list[str] = []
+        keys = ("job.#",)
+        await broker.listen(seam.topology.name("lab.events"), keys, Inbox(), made=lambda: made.append("now"))
+        assert made == ["now"]
+
+
 async def test_depth_tells_messages_and_consumers(seam: Seam) -> None:
     """The numbers are those of this moment."""
     async with seam.open() as broker:

@@ -79,7 +79,7 @@ def test_every_argument_has_its_reason() -> None:
 def test_the_headers_of_a_dead_letter() -> None:
     """The page has every header that a worker writes, and every reason."""
     letter = dead_letters.DeadLetter(
-        reason="", error_code="", error_message="", attempt=1, origin="", worker="", at=0
+        reason="", error_code="", error_message="", attempt=1, origin="", worker="", at=0, started=0
     )
     rows = {_words(name)[0]: meaning for name, meaning in _table("Dead letters")}
     assert set(rows) == set(letter.headers())

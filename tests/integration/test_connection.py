@@ -71,12 +71,19 @@ async def test_a_connection_closed_by_the_server_comes_back(seam: Seam) -> None:
 
 
 async def test_a_listener_comes_back(seam: Seam) -> None:
-    """A listener's queue went with the connection; the next connection has a new one."""
+    """A listener's queue went with the connection; the next connection has a new one, and it is told so."""
     async with _through_a_proxy(seam) as (broker, proxy):
-        inbox = Inbox()
-        await broker.listen(seam.topology.name("lab.events"), ("job.#",), inbox)
+        inbox, made = Inbox(), 0
+
+        def count() -> None:
+            nonlocal made
+            made += 1
+
+        await broker.listen(seam.topology.name("lab.events"), ("job.#",), inbox, made=count)
+        assert made == 1
         proxy.cut()
         await _again(broker)
+        assert made == 2
         await broker.publish(seam.message(key="job.failed", exchange="lab.events"))
         await eventually(lambda: len(inbox) == 1)
 

@@ -123,6 +123,17 @@ def test_failed_part_is_named_with_its_mend(api: Server) -> None:
     assert not results["object store"].passed
 
 
+@pytest.mark.parametrize(("version", "ignored"), [("3.10.8", True), ("3.13.7", True), ("4.3.6", False)])
+def test_an_older_broker_is_said_to_ignore_priorities(api: Server, version: str, *, ignored: bool) -> None:
+    """It works all the same."""
+    broker = {"ok": True, "detail": f"RabbitMQ {version}"}
+    checks = {"broker": broker, "storage": GOOD, "database": GOOD}
+    api.says("/health", {"status": "healthy", "checks": checks})
+    result = check(api)["broker"]
+    assert result.ok is True
+    assert ("ignores priorities" in result.detail) is ignored
+
+
 def test_no_consumers_is_a_failure(api: Server) -> None:
     """Queues without a worker fail; the retry queues have none in any case."""
     api.says("/queues", {"queues": [queue("image.jobs", 0)]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,14 +31,14 @@ def api(tmp_path: Path) -> Iterator[Api]:
         yield api
 
 
-def bury(api: Api, body: bytes, message_id: str) -> None:
+def bury(api: Api, body: bytes, message_id: str, at: float = ABOUT.at) -> None:
     """Put a message into the dead-letter queue as a worker does."""
     message = Outgoing(
         exchange=DEAD,
         routing_key="image.jobs",
         body=body,
         message_id=message_id,
-        headers=ABOUT.headers(),
+        headers=replace(ABOUT, at=at).headers(),
     )
     api.publish(message)
 
@@ -64,6 +65,15 @@ def test_looking_leaves_the_letters_where_they_are(api: Api) -> None:
     assert (letter["job_id"], letter["reason"], letter["origin"]) == (job_id, "permanent", "image.jobs")
     assert (letter["error_code"], letter["attempt"], letter["replays"]) == ("truncated_image", 1, 0)
     assert depth(api) == 1
+
+
+def test_letters_are_listed_oldest_first(api: Api) -> None:
+    """Whatever a look before did to their order in the queue."""
+    for age in (2, 3, 1):
+        bury(api, b"{}", f"letter-{age}", at=1_700_000_000.0 - age)
+    for _ in range(2):
+        letters = answer(api.get("/dlq?limit=2"))["letters"]
+        assert [letter["job_id"] for letter in letters] == ["letter-3", "letter-2"]
 
 
 def test_one_letter_shows_its_headers_and_its_job(api: Api) -> None:

@@ -103,6 +103,13 @@ def test_dlq_stats_count_the_dead(world: World) -> None:
     assert json.loads(world.run("dlq", "stats", "--json").stdout)["failed_messages"] == 0
 
 
+def test_a_replay_that_misses_a_letter_says_so(world: World) -> None:
+    """What was asked for and not done is no success."""
+    result = world.run("dlq", "replay", "nobody")
+    assert result.exit_code == 1
+    assert "No letter of: nobody." in result.stdout
+
+
 def test_an_api_that_is_away_is_said(tmp_path: Path) -> None:
     """Without an answer from the API there is one line and a next step."""
     result = World.make(tmp_path).up().run("jobs")

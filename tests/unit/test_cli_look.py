@@ -26,7 +26,7 @@ def test_status_shows_services_queues_and_jobs(world: World) -> None:
     assert found["jobs"] == {}
     assert [entry["name"] for entry in found["instances"]][4:6] == ["worker-1", "worker-2"]
     shown = world.run("status").stdout
-    assert "7 of 7 instances running" in shown
+    assert "7 of 7 running" in shown
     assert len(shown.splitlines()) < 24
 
 

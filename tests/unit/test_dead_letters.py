@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -51,6 +52,15 @@ async def test_without_a_confirm_the_delivery_stays_unsettled() -> None:
                 bench.broker, bench.delivery(text_job()), StorageUnavailable(), reason="x", attempt=1, by="w"
             )
         assert bench.broker.log == []
+
+
+def test_the_brokers_own_time() -> None:
+    """A letter of the broker has its stamp, one of a worker has none of that kind."""
+    at = datetime(2026, 5, 1, tzinfo=UTC)
+    deaths = [{"reason": "delivery_limit", "queue": "image.jobs", "time": at}]
+    stamped = Bench().delivery(text_job(), headers={"x-death": deaths})
+    assert dead_letters.died_at(stamped) == at.timestamp()
+    assert dead_letters.died_at(Bench().delivery(text_job())) == 0
 
 
 def test_the_brokers_own_words() -> None:

@@ -160,6 +160,7 @@ async def test_a_dead_letter_fails_its_job(store: CountingStore) -> None:
             origin="image.jobs",
             worker="worker-7",
             at=1234.5,
+            started=1234.0,
         )
         await MemoryBroker.publish(broker, _dead(sent, letter.headers()))
         row = await _row(store, sent.job_id, "failed")
@@ -169,7 +170,7 @@ async def test_a_dead_letter_fails_its_job(store: CountingStore) -> None:
             "no answer",
         )
         assert (row.attempt, row.worker, row.queue) == (4, "worker-7", "image.jobs")
-        assert row.clock["finished"] == 1234.5
+        assert (row.clock["started"], row.clock["finished"]) == (1234.0, 1234.5)
         assert (row.operations, row.filename) == (sent.operations, sent.filename)
 
 

@@ -96,6 +96,8 @@ async def test_after_the_last_retry_a_job_is_dead() -> None:
         letter = dead_letters.read(await bench.take("dead-letter"), spent=sent.attempt, now=0)
         assert (letter.reason, letter.error_code) == ("attempts_spent", "storage_unavailable")
         assert (letter.attempt, letter.worker, letter.origin) == (4, "worker-1", "image.jobs")
+        assert letter.started is not None
+        assert letter.started <= letter.at
         assert bench.consumer.tally.failed == 1
     bench.close()
 
@@ -183,6 +185,39 @@ async def test_a_bug_counts_as_a_crash() -> None:
         letter = dead_letters.read(await bench.take("dead-letter"), spent=0, now=0)
         assert (letter.reason, letter.attempt) == ("delivery_limit", DELIVERY_LIMIT + 1)
         assert [event.attempt for event in bench.broker.events()] == [1, 2, 3, 4, 5, 6]
+
+
+async def test_what_was_in_hand_at_a_crash_is_done_alone() -> None:
+    """A worker that starts takes nothing from its other queues before the job that may have killed it."""
+    bench, held = Bench(), HeldWorkshop()
+    consumer = Consumer(bench.broker, held, bench.policy)
+    queues = ("text.jobs", "image.jobs")
+    async with bench.broker:
+        for queue in queues:
+            await bench.send(text_job(), queue)
+            async with bench.broker.reading(queue) as reader:
+                await reader.next()  # comes back, as from a worker that died
+        starting = asyncio.create_task(consumer.start(queues))
+        await eventually(lambda: held.at_once == 1)
+        depths = [await bench.broker.depth(queue) for queue in queues]
+        assert sorted((depth.ready, depth.consumers) for depth in depths) == [(0, 1), (1, 0)]
+        held.go.set()
+        await starting
+        await eventually(lambda: consumer.tally.done == 2)
+
+
+async def test_a_first_delivery_holds_up_no_other_queue() -> None:
+    """Jobs that nobody had before are taken from all queues at once."""
+    bench, held = Bench(), HeldWorkshop()
+    consumer = Consumer(bench.broker, held, bench.policy)
+    queues = ("text.jobs", "image.jobs")
+    async with bench.broker:
+        for queue in queues:
+            await bench.send(text_job(), queue)
+        await consumer.start(queues)
+        assert [(await bench.broker.depth(queue)).ready for queue in queues] == [0, 0]
+        held.go.set()
+        await eventually(lambda: consumer.tally.done == 2)
 
 
 @pytest.mark.parametrize(("concurrency", "prefetch"), [(1, 10), (2, 10), (3, 3), (4, 2)])

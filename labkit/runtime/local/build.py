@@ -6,6 +6,7 @@ from dataclasses import replace
 from labkit.project import Project
 from labkit.runtime.base import Progress
 from labkit.runtime.local import logs
+from labkit.runtime.local.grace import grace_s
 from labkit.runtime.local.placements import Placement, Placer
 from labkit.runtime.local.ports import check_ports
 from labkit.runtime.local.processes import Group, end, owned
@@ -14,9 +15,6 @@ from labkit.runtime.local.state import Entry, Identity, LocalState, spawn_log, w
 from labkit.runtime.local.supervisor import Supervisor, launch, new_endpoint
 from labkit.runtime.local.wait import Report
 from labkit.runtime.private import check_room, make_private_dir
-
-# Longer than the longest job, so that a worker ends with its work done and acknowledged.
-GRACE_S = 8.0
 
 
 class Builder:
@@ -91,7 +89,7 @@ class Builder:
         for name in names:
             self._report(Progress.STOPPING, name)
         everything = owned(self._project.state_dir)
-        end([Group(everything, name) for name in names], GRACE_S)
+        end([Group(everything, name) for name in names], grace_s(state.options.environment()))
         for name in names:
             self._report(Progress.STOPPED, name)
 

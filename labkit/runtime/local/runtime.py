@@ -9,7 +9,8 @@ from labkit.errors import SupervisorError, Unsupported
 from labkit.project import Project
 from labkit.runtime.base import Instance, Notify, Progress, ignore
 from labkit.runtime.local.broker import server_script
-from labkit.runtime.local.build import GRACE_S, Builder, make_folders
+from labkit.runtime.local.build import Builder, make_folders
+from labkit.runtime.local.grace import grace_s
 from labkit.runtime.local.lock import only_one
 from labkit.runtime.local.placements import Placement
 from labkit.runtime.local.processes import end, kill, owned
@@ -104,7 +105,7 @@ class LocalRuntime(LocalReader):
             state = self._supervised_state()
             self._find(name)
             self._hold(state, name)
-            end([self._group(name)], GRACE_S)
+            end([self._group(name)], grace_s(state.options.environment()))
 
     def start(self, name: str) -> None:
         """See `Runtime.start`."""
@@ -124,7 +125,8 @@ class LocalRuntime(LocalReader):
             state = self._supervised_state()
             self._find(name)
             if not state.instances[name].held:
-                end([self._group(name)], GRACE_S)  # and the supervisor starts it again
+                # And the supervisor starts it again.
+                end([self._group(name)], grace_s(state.options.environment()))
         self.start(name)
 
     def pause(self, name: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from labkit.project import Project
 from labkit.runtime.base import Progress
-from labkit.runtime.local.build import GRACE_S
+from labkit.runtime.local.grace import grace_s
 from labkit.runtime.local.processes import SUPERVISOR, Group, Owned, end, kill, owned
 from labkit.runtime.local.state import LocalState
 from labkit.runtime.local.supervisor import Supervisor, endpoint_of, is_supervisor, remove_endpoint
@@ -32,9 +32,10 @@ class Teardown:
             endpoints.add(state.supervisor.endpoint)
         supervisor = self._silence(state)
         everything = owned(self._project.state_dir)
+        grace = grace_s(state.options.environment() if state else {})
         for names in self._steps({entry.instance for entry in everything} - {SUPERVISOR}):
             backing = any(self._needs_no_grace(name) for name in names)
-            self._end(everything, names, 0.0 if at_once and backing else GRACE_S)
+            self._end(everything, names, 0.0 if at_once and backing else grace)
         if supervisor is not None:
             supervisor.quit()
         self._end_rest()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
@@ -38,6 +39,14 @@ from services.common.jobs.table import (
 from services.common.messages import RANK, STATUS_AFTER, Change, Clock, Event, Status
 
 BUSY_TIMEOUT_S = 10
+
+_NO_ANSWER = "the job table did not answer: {}"
+_OTHER_VERSION = (
+    "the job table was made by another version of Queue Lab ({}). "
+    "Start afresh: labctl down --delete-data, then labctl up"
+)
+# SQLite's and PostgreSQL's words.
+_NO_COLUMN = re.compile(r"no such column|has no column|column .* does not exist")
 
 _MARK_QUEUED = (
     sa.update(table)
@@ -80,15 +89,18 @@ class JobStore:
         self._upsert = self._upsert_statement()
 
     def create_schema(self) -> None:
-        """Make the table; one program does this, the tracker."""
+        """Make the table; one program does this, the tracker. A table of another version is left as it is."""
         with self._transaction() as connection:
             _exclude_others(connection)  # it looks first and makes then, and two programs may do so at once
             metadata.create_all(connection)
+            there = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
+        if differing := sorted(there.symmetric_difference(table.columns.keys())):
+            raise DatabaseUnavailable(_OTHER_VERSION.format(f"columns {', '.join(differing)}"))
 
     def ping(self) -> None:
-        """Return when the table can be read."""
+        """Return when the table can be read, with all its columns."""
         with self._transaction() as connection:
-            connection.execute(sa.select(table.c.id).limit(1))
+            connection.execute(sa.select(table).limit(1))
 
     def add(self, jobs: Sequence[NewJob]) -> None:
         """Insert rows with status pending; a row of the same job_id stays as it is."""
@@ -240,8 +252,9 @@ class JobStore:
             with self._engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
-            cause = getattr(error, "orig", None) or error
-            raise DatabaseUnavailable(f"the job table did not answer: {cause}") from error
+            cause = str(getattr(error, "orig", None) or error)
+            said = _OTHER_VERSION.format(cause) if _NO_COLUMN.search(cause) else _NO_ANSWER.format(cause)
+            raise DatabaseUnavailable(said) from error
 
 
 def _exclude_others(connection: sa.Connection) -> None:
