@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from labkit.access import Access
 from labkit.errors import BadValue
+from labkit.marks import mark
+from labkit.project import Project
 from services.common.control import MAX_DELAY_S, Faults, announce_faults, read_faults, write_faults
 
 READY_TIMEOUT_S = 5.0
@@ -20,8 +22,8 @@ def show(access: Access) -> Faults:
     return read_faults(access.store())
 
 
-def change(access: Access, update: Callable[[Faults], Faults]) -> Faults:
-    """Put other faults into force, tell the workers, and return them."""
+def change(access: Access, update: Callable[[Faults], Faults], project: Project | None = None) -> Faults:
+    """Put other faults into force, tell the workers, and return them; leave a mark for `project`."""
     store = access.store()
     faults = update(read_faults(store))
     write_faults(store, faults)
@@ -32,7 +34,18 @@ def change(access: Access, update: Callable[[Faults], Faults]) -> Faults:
             await announce_faults(broker)
 
     asyncio.run(tell())
+    if project is not None:
+        mark(project, "chaos", "; ".join(sentences(faults)) or "no fault")
     return faults
+
+
+def sentences(faults: Faults) -> tuple[str, ...]:
+    """Say what goes wrong on purpose, a few words for each fault; empty when nothing does."""
+    parts = [f"{100 * faults.fail_rate:g}% of attempts fail"] if faults.fail_rate else []
+    parts += [f"{name} takes {_time(seconds)} longer" for name, seconds in faults.delays_s.items()]
+    if faults.store_latency_s:
+        parts.append(f"each store call takes {_time(faults.store_latency_s)} longer")
+    return tuple(parts)
 
 
 def fail_rate(share: float) -> Callable[[Faults], Faults]:
@@ -71,6 +84,10 @@ def duration_s(text: str) -> float:
             f"{text!r} is no time that can be used.", f"Write 500ms or 2s, up to {MAX_DELAY_S:g}s."
         )
     return seconds
+
+
+def _time(seconds: float) -> str:
+    return f"{1000 * seconds:.0f} ms" if seconds < 1 else f"{seconds:g} s"
 
 
 def _assignment(text: str) -> tuple[str, float]:

@@ -12,6 +12,8 @@ from labkit.errors import ApiUnreachable
 
 CONNECT_TIMEOUT_S = 3.0
 ANSWER_TIMEOUT_S = 60.0
+# Less than the 5 s after which the API closes an idle connection: else a request could meet the closing.
+KEEP_ALIVE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,11 @@ class Answer:
 
     status: int
     body: dict[str, Any]
+
+    @property
+    def job_id(self) -> str:
+        """The job that the answer is about, empty when there is none."""
+        return str(self.body.get("job_id") or self.body.get("message_id") or "")
 
     @property
     def error(self) -> str:
@@ -41,7 +48,8 @@ class ApiClient:
     async def __aenter__(self) -> Self:
         """Open."""
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S),
+            cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=ANSWER_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S),
         )
         return self
@@ -72,6 +80,10 @@ class ApiClient:
         body = {"payload": payload, "processing_time": processing_time_s, "priority": priority}
         return await self.send("POST", "/produce", json=body | ({"id": job_id} if job_id else {}))
 
+    async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Send a body that is complete already."""
+        return await self.send("POST", path, data=body, headers=headers)
+
     async def get(self, path: str, **query: str | int) -> Answer:
         """Ask for JSON."""
         return await self.send("GET", path, params=query)
@@ -98,6 +110,12 @@ class ApiClient:
         if self._session is None:
             raise RuntimeError("use the client in an async with block")
         return self._session
+
+
+async def form_bytes(image: bytes, filename: str, operations: str, priority: int = 0) -> tuple[bytes, str]:
+    """Return the body of an upload and its content type."""
+    form = _form({"file": [(filename, image)]}, operations, priority)()
+    return await form.as_bytes(), form.headers["Content-Type"]
 
 
 def _form(

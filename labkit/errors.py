@@ -7,6 +7,7 @@ LabError
 ├── UnknownName         no such service or instance
 ├── CountError          a service cannot run that many times
 ├── BadValue            a value of the command line makes no sense
+├── NoRun               no run directory is meant by these words
 ├── StackDown           the stack is not up
 ├── NotRunning          an instance has no process to act on
 ├── Busy                another command is changing this project
@@ -46,6 +47,10 @@ class CountError(LabError):
 
 class BadValue(LabError):
     """A value of the command line makes no sense."""
+
+
+class NoRun(LabError):
+    """No run directory is meant by these words."""
 
 
 class StackDown(LabError):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from labkit.access import Access
 from labkit.errors import NotRunning, StackDown, UnknownName
+from labkit.marks import mark
 from labkit.runtime.base import Instance, Runtime, State
 from labkit.stack import WORKERS
 from labkit.watch import Watch, watching
@@ -67,7 +68,10 @@ def choose(instances: Sequence[Instance], chance: random.Random) -> list[Instanc
 def kill(
     runtime: Runtime, access: Access, victims: Sequence[Instance], *, respawn: bool = True
 ) -> list[Victim]:
-    """Kill each of `victims` at once, and tell what each worker among them held in that moment."""
+    """Kill each of `victims` at once, and tell what each worker among them held in that moment.
+
+    Leaves a mark for each.
+    """
     if all(entry.service not in WORKERS for entry in victims):
         return [_kill(runtime, None, entry, respawn=respawn) for entry in victims]
     with watching(access.broker) as watch:
@@ -77,19 +81,52 @@ def kill(
 
 
 def _kill(runtime: Runtime, watch: Watch | None, victim: Instance, *, respawn: bool) -> Victim:
-    killed = runtime.kill(victim.name, respawn=respawn)
+    killed = crash(runtime, victim.name, respawn=respawn)
     # Asked afterwards, so that its very last words count too; its successor needs longer to speak.
     return Victim(killed, watch.in_hand(victim.name) if watch is not None else None)
 
 
+def crash(runtime: Runtime, name: str, *, respawn: bool = True) -> Instance:
+    """Kill an instance, and leave a mark; with `respawn=False` it stays down until `start`."""
+    killed = runtime.kill(name, respawn=respawn)
+    mark(runtime.project, "kill", f"{name} killed", name)
+    return killed
+
+
+def start(runtime: Runtime, name: str) -> None:
+    """Start an instance that is held down, and leave a mark."""
+    begun = time.time()
+    runtime.start(name)
+    mark(runtime.project, "back", f"{name} is back", name, begun)
+
+
+def pause(runtime: Runtime, name: str) -> None:
+    """Freeze an instance, and leave a mark."""
+    runtime.pause(name)
+    mark(runtime.project, "pause", f"{name} paused", name)
+
+
+def resume(runtime: Runtime, name: str) -> None:
+    """Let a paused instance go on, and leave a mark."""
+    runtime.resume(name)
+    mark(runtime.project, "resume", f"{name} goes on", name)
+
+
+def restart(runtime: Runtime, name: str) -> None:
+    """End an instance politely and start it again, and leave a mark."""
+    begun = time.time()
+    runtime.restart(name)
+    mark(runtime.project, "restart", f"{name} restarted", name, begun)
+
+
 @contextmanager
 def brought_back(runtime: Runtime, names: Sequence[str]) -> Iterator[None]:
-    """Start `names` again at the end, also when the wait in between is cut short."""
+    """Start `names` again at the end, also when the wait in between is cut short; leave a mark for each."""
     try:
         yield
     finally:
         for name in names:
-            runtime.start(name)
+            start(runtime, name)
 
 
 def seconds_left(total_s: float, clock: Callable[[], float] = time.monotonic) -> Iterator[float]:

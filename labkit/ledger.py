@@ -1,7 +1,8 @@
 """The ledger: every job that was sent is accounted for, once.
 
     attempted = accepted + unknown + rejected
-    accepted  = completed + failed + lost          (lost: promised with a 202, and no end to be found)
+    accepted  = completed + failed + lost + open   (lost: promised with a 202, and no end to be found;
+                                                    open: under way when the run was broken off)
 
 An unknown job (no answer, or a 5xx) may have been enqueued. It is sent again under the same key until the API
 tells (`resent`); one that stays unknown and ends all the same is `recovered`, never completed.
@@ -31,6 +32,7 @@ class Ledger:
     failed: int
     failed_by_reason: dict[str, int] = field(default_factory=dict)
     lost: int
+    open: int = 0
     duplicated: int
     redelivered: int
     retried: int
@@ -43,16 +45,17 @@ class Ledger:
         """True: every promise was kept. False: one was broken. None: too little is known to say."""
         if self.lost or self.broken:
             return False
-        if self.accepted == 0 or self.unknown > self.recovered:
+        if self.accepted == 0 or self.open or self.unknown > self.recovered:
             return None
         return self.completed + self.failed == self.accepted
 
 
-def balance(records: Sequence[Record]) -> Ledger:
-    """Return the ledger of a run."""
+def balance(records: Sequence[Record], *, cut: bool = False) -> Ledger:
+    """Return the ledger of a run; `cut`: it was broken off, so jobs without an end are not lost but open."""
     accepted = [record for record in records if record.accepted]
     unknown = [record for record in records if record.unknown]
     failed = [record for record in accepted if record.outcome == "failed"]
+    endless = sum(not record.outcome for record in accepted)
     return Ledger(
         attempted=len(records),
         accepted=len(accepted),
@@ -63,7 +66,8 @@ def balance(records: Sequence[Record]) -> Ledger:
         completed=sum(record.outcome == "completed" for record in accepted),
         failed=len(failed),
         failed_by_reason=dict(Counter(record.reason for record in failed)),
-        lost=sum(not record.outcome for record in accepted),
+        lost=0 if cut else endless,
+        open=endless if cut else 0,
         duplicated=sum(len(record.story.completed) > 1 for record in records),
         redelivered=sum(record.story.redelivered for record in records),
         retried=sum(record.story.retried for record in records),

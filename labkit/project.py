@@ -5,6 +5,7 @@ from pathlib import Path
 from labkit.errors import ProjectError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+RUNS = REPOSITORY / "experiments" / "runs"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 _HIGHEST_BASE_PORT = 25_999

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from labkit.access import Access
+from labkit.marks import mark
 from labkit.runtime.base import Notify, Runtime, State, ignore
 from labkit.stack import WORKERS
 from labkit.watch import Watch, watching
@@ -27,13 +28,17 @@ class Scaled:
 def scale(runtime: Runtime, access: Access, service: str, count: int, notify: Notify = ignore) -> Scaled:
     """Run `service` `count` times and wait until each is ready; a worker is when its heartbeat is heard.
 
-    Raises what `Runtime.scale` raises.
+    Leaves a mark. Raises what `Runtime.scale` raises.
     """
+    begun = time.time()
     before = len(_names(runtime, service))
     if service not in WORKERS or count <= before:
-        return _scale(runtime, None, service, before, count, notify)
-    with watching(access.broker) as watch:
-        return _scale(runtime, watch, service, before, count, notify)
+        done = _scale(runtime, None, service, before, count, notify)
+    else:
+        with watching(access.broker) as watch:
+            done = _scale(runtime, watch, service, before, count, notify)
+    mark(runtime.project, "scale", f"{service}: {before} → {count}", service, begun)
+    return done
 
 
 def _scale(

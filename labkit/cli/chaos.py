@@ -62,4 +62,4 @@ def clear(ctx: typer.Context) -> None:
 
 def _change(ctx: typer.Context, update: Callable[[Faults], Faults]) -> None:
     lab = Lab.of(ctx)
-    lab.out.print(faults_text(faults.change(lab.access(), update)))
+    lab.out.print(faults_text(faults.change(lab.access(), update, lab.runtime.project)))

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -16,6 +17,7 @@ from rich.console import Console, RenderableType
 from labkit.access import Access, access, api
 from labkit.errors import LabError, StackDown
 from labkit.install.rabbitmq import ensure_rabbitmq
+from labkit.project import RUNS
 from labkit.runtime import open_runtime
 from labkit.runtime.base import Runtime
 from labkit.settings import LabSettings
@@ -51,6 +53,7 @@ class Lab:
     out: Console = field(default_factory=lambda: Console(highlight=False))
     err: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
     given: dict[str, Any] = field(default_factory=dict)
+    runs: Path = RUNS
     _runtime: Runtime | None = None
 
     @classmethod

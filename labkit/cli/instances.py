@@ -101,7 +101,7 @@ def pause(ctx: typer.Context, name: Target) -> None:
     """
     lab = Lab.of(ctx)
     for entry in faults.alive(faults.targets(lab.runtime, name)):
-        lab.runtime.pause(entry.name)
+        faults.pause(lab.runtime, entry.name)
         lab.say(f"{entry.name} is paused. Go on: {command(f'resume {entry.name}')}")
 
 
@@ -110,7 +110,7 @@ def resume(ctx: typer.Context, name: Target) -> None:
     """Let a paused instance go on, or all of a service."""
     lab = Lab.of(ctx)
     for entry in faults.alive(faults.targets(lab.runtime, name)):
-        lab.runtime.resume(entry.name)
+        faults.resume(lab.runtime, entry.name)
         lab.say(f"{entry.name} goes on.")
 
 
@@ -123,7 +123,7 @@ def restart(ctx: typer.Context, name: Target) -> None:
     lab = Lab.of(ctx)
     for entry in faults.targets(lab.runtime, name):
         with lab.out.status(f"{entry.name} ends its work and starts again …"):
-            lab.runtime.restart(entry.name)
+            faults.restart(lab.runtime, entry.name)
         lab.say(f"{entry.name} is back and ready.")
 
 

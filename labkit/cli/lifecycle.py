@@ -22,6 +22,7 @@ from labkit.cli.options import (
 )
 from labkit.errors import MissingProgram
 from labkit.links import main_links
+from labkit.marks import mark
 from labkit.settings import program_settings
 from labkit.stack import WORKER, WORKERS, Options, find_layout, layout_in
 from labkit.views.links import next_steps, ready
@@ -87,8 +88,11 @@ def up(
         settings=program_settings(),
         only=tuple(only or ()),
     )
+    before = layout_of(lab) if lab.runtime.instances() else None
     seconds = start(lab, options, assume_yes=yes)
     in_force = layout_of(lab)
+    if before not in (None, in_force):
+        mark(lab.runtime.project, "up", f"layout {before} → {in_force}")
     headline = f"Ready in {duration(seconds)}, {_workers(lab, in_force)}."
     steps = [(lab.here(command(what)), why) for what, why in next_steps(in_force)]
     lab.out.print(ready(headline, main_links(lab.runtime), steps))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from labkit.load.wire import Report
 from labkit.load.workloads import Planned
 from services.common.messages import Clock, Event
 
@@ -66,6 +67,8 @@ class Record:
     resent: int = 0
     """How often it was sent again because its answer was unknown."""
     sent_at: float | None = None
+    dropped: bool = False
+    """Never sent: too many requests were open when it was due, for too long."""
     answered_at: float | None = None
     status_code: int | None = None
     """HTTP status; None when no answer came."""
@@ -81,6 +84,18 @@ class Record:
     worker: str = ""
     verified: bool | None = None
     """Whether the downloaded result is as planned; None: not looked at."""
+
+    @property
+    def late_by_s(self) -> float | None:
+        """How long after its intended time it left; None when it was not sent."""
+        return None if self.sent_at is None else self.sent_at - self.intended_at
+
+    def take(self, report: Report) -> None:
+        """Write down what the sending process reports."""
+        self.intended_at, self.sent_at = report.intended_at, report.sent_at
+        self.dropped = report.sent_at is None
+        self.answered_at, self.status_code = report.answered_at, report.status
+        self.job_id, self.error = report.job_id, report.error
 
     @property
     def accepted(self) -> bool:

@@ -6,15 +6,17 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from labkit.access import api
 from labkit.errors import ApiUnreachable
+from labkit.load.arrivals import Arrivals, ClosedLoop, at_once
 from labkit.load.collector import Collector
-from labkit.load.generator import send, settle
+from labkit.load.generator import Generator, generating, settle
 from labkit.load.records import Record
 from labkit.load.verify import verify
+from labkit.load.wire import Plan, Report
 from labkit.load.workloads import Workload
 from services.common.broker import Broker
 
@@ -24,25 +26,31 @@ if TYPE_CHECKING:
 BROKER_TIMEOUT_S = 20.0
 STALL_S = 60.0
 POLL_S = 0.2
+LEAD_S = 0.1
+"""From the word to the sending process until the first job is due."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is: numbers of jobs."""
+    """How far a run is: numbers of jobs, and the seconds since the first one was due."""
 
     jobs: int
     answered: int
     accepted: int
     ended: int
+    late: int = 0
+    dropped: int = 0
+    elapsed_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A finished run."""
+    """A finished run. `cpu_s`: what sending took of the processor."""
 
     run_id: str
     started_at: float
     records: tuple[Record, ...]
+    cpu_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -51,88 +59,125 @@ class Session:
 
     `api_url` says where it is, `open_broker` gives a connection to its broker; `watch` is told of progress
     a few times a second;
-    `stall_s` is how long nothing may happen before the rest is settled through the API.
+    `stall_s` is how long nothing may happen before the rest is settled through the API; `verify_sample` is
+    how many results are downloaded and looked at (None: all); `begun` is called when the first job is due.
     """
 
     api_url: str
     open_broker: Callable[[], Broker]
     watch: Callable[[Progress], None] = lambda _: None
     stall_s: float = STALL_S
-    check_results: bool = True
+    verify_sample: int | None = None
+    begun: Callable[[], None] = lambda: None
+    _started_at: float = 0.0
+    _late_after_s: float = 0.0
     _records: list[Record] = field(default_factory=list)
+    _collector: Collector = field(default_factory=Collector)
+    _progress: Progress = field(default_factory=lambda: Progress(0, 0, 0, 0))
 
-    async def run(self, workload: Workload, offsets_s: Sequence[float] | None = None) -> Outcome:
-        """Send the workload and see it through.
-
-        `offsets_s` are the intended times from the start, in seconds, one a job; None: all at once.
-        """
+    async def run(self, workload: Workload, arrivals: Arrivals | None = None) -> Outcome:
+        """Send the workload and see it through; without arrivals, all jobs are sent at once."""
+        arrivals = arrivals or at_once(len(workload.jobs))
         run_id = uuid.uuid4().hex[:12]
-        collector = Collector()
+        self._plan(workload, arrivals, run_id)
+        plan = Plan(self.api_url, workload, arrivals, [record.key for record in self._records])
         async with self.open_broker() as broker, api(self.api_url) as client:
             await broker.ready(BROKER_TIMEOUT_S)
-            async with collector.collecting(broker, run_id):
-                started_at = time.time()
-                self._records = _plan(workload, offsets_s, started_at, run_id)
-                watching = asyncio.create_task(self._report_forever(collector))
-                await send(client, workload, self._records, lambda _: collector.progress.set())
-                await settle(client, workload, self._records)
-                await self._wait(collector)
-                await self._settle(client, collector)
-            if self.check_results:
-                await verify(client, self._records)
-            watching.cancel()
-            self.watch(self._progress(collector))
-        return Outcome(run_id, started_at, tuple(self._records))
+            async with self._collector.collecting(broker, run_id), generating(plan) as generator:
+                watching = asyncio.create_task(self._report_forever())
+                try:
+                    cpu_s = await self._send(generator)
+                    await settle(client, workload, self._records)
+                    self._expect_accepted()
+                    await self._wait()
+                    await self._settle(client)
+                finally:
+                    watching.cancel()
+            await verify(client, self._records, self.verify_sample)
+        self.watch(self._progress_now())
+        return Outcome(run_id, self._started_at, tuple(self._records), cpu_s)
 
-    async def _report_forever(self, collector: Collector) -> None:
+    def records(self) -> tuple[Record, ...]:
+        """Return all jobs with what is known of them by now; any thread may ask."""
+        for record in self._records:
+            if record.job_id:
+                record.story = self._collector.story(record.job_id)
+                _conclude(record)
+        return tuple(self._records)
+
+    def _plan(self, workload: Workload, arrivals: Arrivals, run_id: str) -> None:
+        offsets = None if isinstance(arrivals, ClosedLoop) else arrivals.offsets_s
+        times = offsets or (0.0,) * len(workload.jobs)
+        self._collector = Collector()
+        self._late_after_s = arrivals.late_after_s
+        self._progress = Progress(len(workload.jobs), 0, 0, 0)
+        self._records = [
+            Record(planned, offset, key=f"{run_id}-{planned.sequence}")
+            for planned, offset in zip(workload.jobs, times, strict=True)
+        ]
+
+    async def _send(self, generator: Generator) -> float:
+        self._started_at = time.time() + LEAD_S
+        for record in self._records:
+            record.intended_at += self._started_at
+        self.begun()
+        try:
+            return await generator.run(self._started_at, self._take)
+        except asyncio.CancelledError:
+            await generator.stop(self._take)
+            raise
+
+    def _take(self, reports: Sequence[Report]) -> None:
+        """Write what became of sends into the records."""
+        now = self._progress
+        answered, accepted, late, dropped = now.answered, now.accepted, now.late, now.dropped
+        for report in reports:
+            record = self._records[report.number]
+            record.take(report)
+            answered += record.answered_at is not None
+            dropped += record.dropped
+            late += (record.late_by_s or 0.0) > self._late_after_s
+            if record.accepted:
+                accepted += 1
+                self._collector.expect(record.job_id)
+        self._progress = Progress(now.jobs, answered, accepted, 0, late, dropped)
+        self._collector.progress.set()
+
+    def _expect_accepted(self) -> None:
+        """Count those too that were accepted when they were sent again."""
+        accepted = [record.job_id for record in self._records if record.accepted]
+        for job_id in accepted:
+            self._collector.expect(job_id)
+        self._progress = replace(self._progress, accepted=len(accepted))
+
+    async def _report_forever(self) -> None:
         while True:
-            self.watch(self._progress(collector))
+            self.watch(self._progress_now())
             await asyncio.sleep(POLL_S)
 
-    def _progress(self, collector: Collector) -> Progress:
-        accepted = [record.job_id for record in self._records if record.accepted]
-        return Progress(
-            len(self._records),
-            sum(record.answered_at is not None for record in self._records),
-            len(accepted),
-            collector.ended(accepted),
-        )
+    def _progress_now(self) -> Progress:
+        elapsed = max(0.0, time.time() - self._started_at) if self._started_at else 0.0
+        return replace(self._progress, ended=self._collector.ended, elapsed_s=elapsed)
 
-    async def _wait(self, collector: Collector) -> None:
+    async def _wait(self) -> None:
         """Wait until all accepted jobs ended, or nothing has happened to them for a while."""
-        accepted = [record.job_id for record in self._records if record.accepted]
         seen, quiet_since = -1, time.monotonic()
-        while collector.ended(accepted) < len(accepted):
+        while self._collector.open:
             # Events of other runs pass by, too; they do not count.
-            if collector.seen(accepted) > seen:
-                seen, quiet_since = collector.seen(accepted), time.monotonic()
-            collector.progress.clear()
+            if self._collector.seen > seen:
+                seen, quiet_since = self._collector.seen, time.monotonic()
+            self._collector.progress.clear()
             try:
                 async with asyncio.timeout(quiet_since + self.stall_s - time.monotonic()):
-                    await collector.progress.wait()
+                    await self._collector.progress.wait()
             except TimeoutError:
                 return
 
-    async def _settle(self, client: ApiClient, collector: Collector) -> None:
+    async def _settle(self, client: ApiClient) -> None:
         """Write each record's end: as an event told it, else as the job table has it."""
-        for record in self._records:
-            if not record.job_id:
-                continue
-            record.story = collector.stories[record.job_id]
-            if record.story.last is None:
+        for record in self.records():
+            if record.job_id and record.story.last is None:
                 await _ask(client, record)
-            else:
-                _conclude(record)
-
-
-def _plan(
-    workload: Workload, offsets_s: Sequence[float] | None, started_at: float, run_id: str
-) -> list[Record]:
-    offsets = offsets_s or [0.0] * len(workload.jobs)
-    return [
-        Record(planned, started_at + offset, key=f"{run_id}-{planned.sequence}")
-        for planned, offset in zip(workload.jobs, offsets, strict=True)
-    ]
 
 
 def _conclude(record: Record) -> None:

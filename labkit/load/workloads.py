@@ -31,6 +31,7 @@ class Planned:
     image: str = ""
     operations: str = ""
     processing_time_s: float = 0.0
+    priority: int = 0
     expected: Expected | None = None
 
     @property

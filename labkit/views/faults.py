@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from labkit.views.style import duration
+from labkit.chaos import sentences
 from services.common.control import Faults
 
 
@@ -12,10 +12,4 @@ def faults_text(faults: Faults) -> Text:
     """Return what goes wrong on purpose, or that nothing does."""
     if not faults.active:
         return Text("No fault is active.", style="green")
-    parts = []
-    if faults.fail_rate:
-        parts.append(f"{100 * faults.fail_rate:g}% of attempts fail")
-    parts += [f"{name} takes {duration(seconds)} longer" for name, seconds in faults.delays_s.items()]
-    if faults.store_latency_s:
-        parts.append(f"each store call takes {duration(faults.store_latency_s)} longer")
-    return Text(f"Fault active: {'; '.join(parts)}.", style="bold yellow")
+    return Text(f"Fault active: {'; '.join(sentences(faults))}.", style="bold yellow")

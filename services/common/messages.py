@@ -202,6 +202,9 @@ class Heartbeat(Message):
         description="whether a job is in hand; stopping: it takes no more"
     )
     job_ids: tuple[str, ...] = Field(default=(), description="jobs in hand")
+    stage: str = Field(
+        default="", max_length=40, description="what the oldest job in hand is at: fetch, process, store"
+    )
     done: int = Field(description="jobs completed since it started")
     failed: int = Field(description="jobs dead-lettered since it started")
     retried: int = Field(description="jobs sent to a retry queue since it started")

@@ -69,6 +69,11 @@ class Consumer:
         self.stopping = False
         self.tally = Tally()
 
+    @property
+    def stage(self) -> str:
+        """What the oldest job in hand is at; empty without one."""
+        return self._workshop.stages.get(self.tally.in_hand[0], "") if self.tally.in_hand else ""
+
     async def start(self, queues: tuple[str, ...]) -> None:
         """Begin to consume."""
         for queue in queues:

@@ -55,6 +55,7 @@ class Heart:
             concurrency=settings.concurrency,
             state=self._state(),
             job_ids=tuple(tally.in_hand),
+            stage=self._consumer.stage,
             done=tally.done,
             failed=tally.failed,
             retried=tally.retried,

@@ -44,14 +44,20 @@ class Workshop:
         self._max_pixels = max_pixels
         self._max_processing_time_s = max_processing_time_s
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="job")
+        self.stages: dict[str, str] = {}
+        """What each job in hand is at: fetch, process or store."""
 
     async def do(self, job: Job) -> Done:
         """Do a job; raise a `PermanentError` or a `TransientError` that says why it cannot be done."""
-        await self._faults.before(job)
-        if job.kind == "text":
-            await asyncio.sleep(min(job.processing_time_s, self._max_processing_time_s))
-            return Done((), {"processed": time.time()})
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._do_image, job)
+        self.stages[job.job_id] = "process" if job.kind == "text" else "fetch"
+        try:
+            await self._faults.before(job)
+            if job.kind == "text":
+                await asyncio.sleep(min(job.processing_time_s, self._max_processing_time_s))
+                return Done((), {"processed": time.time()})
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._do_image, job)
+        finally:
+            self.stages.pop(job.job_id, None)
 
     def close(self) -> None:
         """Let running jobs end."""
@@ -63,9 +69,11 @@ class Workshop:
         with metrics.storage_call("get"):
             original = self._store.get(job.original_key)
         _tick(clock, "fetched")
+        self.stages[job.job_id] = "process"
         operations = parse_operations(job.operations)
         made = process(original, operations, max_pixels=self._max_pixels).outputs
         _tick(clock, "processed")
+        self.stages[job.job_id] = "store"
         outputs = []
         for image in made:
             key = output_key(job.job_id, image.name)

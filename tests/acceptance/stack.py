@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from labkit.access import Access, access
 from labkit.client import Answer, ApiClient
 from labkit.ledger import Ledger, balance
+from labkit.load.arrivals import Arrivals
 from labkit.load.session import Outcome, Progress, Session
 from labkit.load.workloads import Expected, Workload, same
 from labkit.runtime.local.runtime import LocalRuntime
@@ -60,10 +61,10 @@ class Stack:
         self,
         workload: Workload,
         act: Callable[[Live], None] = lambda _: None,
-        offsets_s: Sequence[float] | None = None,
+        arrivals: Arrivals | None = None,
         stall_s: float = 40,
     ) -> Outcome:
-        """Send a workload, at once or at the offsets, let `act` work meanwhile, and return its records."""
+        """Send a workload, at once or as `arrivals` say, let `act` work meanwhile, and return its records."""
         live = Live()
 
         def watch(progress: Progress) -> None:
@@ -71,7 +72,7 @@ class Stack:
 
         session = Session(self.runtime.address("api"), self.access.broker, watch, stall_s)
         with ThreadPoolExecutor(1) as pool:
-            running = pool.submit(lambda: asyncio.run(session.run(workload, offsets_s)))
+            running = pool.submit(lambda: asyncio.run(session.run(workload, arrivals)))
             act(live)
             return running.result(RUN_TIMEOUT_S)
 

@@ -9,6 +9,7 @@ import pytest
 
 from labkit import chaos
 from labkit.ledger import Ledger, balance
+from labkit.load.arrivals import constant
 from labkit.load.records import Record
 from labkit.load.workloads import Expected, Planned, Workload
 from labkit.stack import Options
@@ -102,13 +103,12 @@ def test_the_layout_changes_there_and_back_under_load(faulty: Stack) -> None:
 
 def test_uploads_go_on_while_the_layout_changes(faulty: Stack) -> None:
     """Uploads that meet the API's restart get no promise; all others are kept."""
-    offsets_s = [0.15 * number for number in range(JOBS)]
 
     def change(live: Live) -> None:
         live.until(lambda progress: progress.accepted >= 5)
         faulty.runtime.up(Options(layout="per-operation"))
 
-    outcome = faulty.send(mix(JOBS), change, offsets_s)
+    outcome = faulty.send(mix(JOBS), change, constant(1 / 0.15, JOBS))
     ledger = balance(outcome.records)
     kept(ledger)
     assert ledger.rejected == 0

@@ -122,6 +122,7 @@ class World:
             ask=self._ask,
             out=Console(width=80, highlight=False),
             err=Console(width=80, highlight=False, stderr=True),
+            runs=self.root / "runs",
         )
 
     def broker(self) -> Broker:

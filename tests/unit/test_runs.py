@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,17 @@ def test_without_links_a_file_tells_the_latest(tmp_path: Path, monkeypatch: pyte
 
 def test_the_machine_is_described() -> None:
     """A figure means little without the machine that it is from."""
-    assert set(runs.machine()) == {"system", "release", "processor", "cores", "python"}
+    found = runs.machine()
+    assert set(found) == {
+        "system",
+        "release",
+        "architecture",
+        "processor",
+        "cores",
+        "memory_mb",
+        "python",
+    }
+    assert 0 < float(str(found["cores"])) <= (os.cpu_count() or 1)
 
 
 @pytest.mark.parametrize("kind", ["truncated", "text", "broken-chunk", "bomb", "empty"])

@@ -6,6 +6,7 @@ inherits it, daemons such as epmd included. So nothing is ever signalled that do
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ SUPERVISOR = "supervisor"
 _DAEMONS = frozenset({"epmd"})
 
 _KILL_WAIT_S = 5.0
+_SETTLED_S = 2.0
+_STRANGERS_S = 20.0
 _POLL_S = 0.05
 
 
@@ -49,20 +52,56 @@ def stack_of(process: psutil.Process) -> tuple[str, str]:
 
 def owned(state_dir: Path) -> list[Owned]:
     """List the live processes of the stack; zombies are gone already and do not count."""
-    return list(_scan(str(state_dir)))
+    return Census(state_dir).take()
 
 
-def _scan(mark: str) -> Iterator[Owned]:
-    for pid in psutil.pids():
+class Census:
+    """Lists the live processes of a stack again and again, looking only at those that are new.
+
+    A process that is younger than two seconds is looked at each time: between fork and exec it still has
+    its parent's environment. Strangers are looked at anew now and then, for a pid can be recycled.
+    """
+
+    def __init__(self, state_dir: Path) -> None:
+        self._mark = str(state_dir)
+        self._ours: dict[int, Owned] = {}
+        self._strangers: set[int] = set()
+        self._forget_at = 0.0
+        self._one = threading.Lock()
+
+    def take(self) -> list[Owned]:
+        """List them as they are now."""
+        with self._one:
+            return list(self._scan())
+
+    def _scan(self) -> Iterator[Owned]:
+        if time.monotonic() >= self._forget_at:
+            self._forget_at = time.monotonic() + _STRANGERS_S
+            self._strangers.clear()
+        pids = psutil.pids()
+        self._strangers.intersection_update(pids)
+        self._ours = {pid: entry for pid, entry in self._ours.items() if is_alive(entry.process)}
+        for pid in pids:
+            if pid not in self._strangers and (entry := self._ours.get(pid) or self._look(pid)):
+                yield entry
+
+    def _look(self, pid: int) -> Owned | None:
         if pid == os.getpid():
-            continue
+            return None
         try:
             process = psutil.Process(pid)
         except psutil.Error:
-            continue
+            return None
+        settled = time.time() - started_at(process) > _SETTLED_S
         stack, instance = stack_of(process)
-        if stack == mark:
-            yield Owned(process, instance)
+        if stack != self._mark:
+            if settled:
+                self._strangers.add(pid)
+            return None
+        entry = Owned(process, instance)
+        if settled:
+            self._ours[pid] = entry
+        return entry
 
 
 class Group:

@@ -11,7 +11,7 @@ from labkit.runtime.local.placements import Placer, instance_ports
 from labkit.runtime.local.ports import HOST
 from labkit.runtime.local.processes import Group, owned
 from labkit.runtime.local.state import LocalState, read_state
-from labkit.runtime.local.view import Meter, in_order, list_instances
+from labkit.runtime.local.view import View, in_order
 from labkit.runtime.private import own_files
 from labkit.runtime.record import in_force
 from labkit.stack import SERVICES, Port, Service, find_service, instance_name
@@ -35,7 +35,7 @@ class LocalReader:
         self._table = table
         self._environ = dict(environ)
         self._find_server = find_server
-        self._meter = Meter(project.state_dir)
+        self._view = View(project.state_dir)
 
     @property
     def project(self) -> Project:
@@ -46,7 +46,7 @@ class LocalReader:
     def instances(self) -> list[Instance]:
         """See `Runtime.instances`."""
         state = self._state()
-        return list_instances(self.project, self._table, state) if state else []
+        return self._view.instances(self.project, self._table, state) if state else []
 
     def logs(self, target: str | None = None, *, follow: bool = False, lines: int = 100) -> Iterator[LogLine]:
         """See `Runtime.logs`."""
@@ -76,7 +76,7 @@ class LocalReader:
     def stats(self) -> list[Stats]:
         """See `Runtime.stats`."""
         state = self._state()
-        return self._meter.read(in_order(self._table, state)) if state else []
+        return self._view.stats(in_order(self._table, state)) if state else []
 
     def address(self, target: str, port: str = "") -> str:
         """See `Runtime.address`."""

@@ -1,6 +1,6 @@
 """The job table: what every program may know of jobs."""
 
 from services.common.jobs.store import JobStore
-from services.common.jobs.table import Filter, JobRow, NewJob
+from services.common.jobs.table import Ended, Filter, JobRow, NewJob, Waiting
 
-__all__ = ["Filter", "JobRow", "JobStore", "NewJob"]
+__all__ = ["Ended", "Filter", "JobRow", "JobStore", "NewJob", "Waiting"]

@@ -22,9 +22,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from services.common.errors import DatabaseUnavailable
 from services.common.jobs.table import (
+    Ended,
     Filter,
     JobRow,
     NewJob,
+    Waiting,
     metadata,
     newborn,
     notice,
@@ -167,6 +169,31 @@ class JobStore:
         )
         with self._transaction() as connection:
             return cast("float | None", connection.execute(statement).scalar())
+
+    def waiting(self) -> Sequence[Waiting]:
+        """Return since when jobs are queued, the oldest of each kind and operations."""
+        statement = (
+            sa.select(table.c.kind, table.c.operations, sa.func.min(table.c.created_at))
+            .where(table.c.status == "queued")
+            .group_by(table.c.kind, table.c.operations)
+        )
+        with self._transaction() as connection:
+            return [
+                Waiting(kind, operations, since) for kind, operations, since in connection.execute(statement)
+            ]
+
+    def completed_since(self, seq: int, limit: int) -> Sequence[Ended]:
+        """Return the last `limit` completed jobs that changed after `seq`, newest first."""
+        statement = (
+            sa.select(table.c.seq, table.c.job_id, table.c.clock)
+            .where(table.c.seq > seq, table.c.status == "completed")
+            .order_by(table.c.seq.desc())
+            .limit(limit)
+        )
+        with self._transaction() as connection:
+            return [
+                Ended(seq, job_id, json.loads(clock)) for seq, job_id, clock in connection.execute(statement)
+            ]
 
     def query(self, sql: str) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
         """Return the columns and rows of a query of the kit's own: it is run as it stands."""

@@ -139,6 +139,24 @@ class Filter:
     cursor: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """When the oldest queued job of a kind with these operations was created."""
+
+    kind: Kind
+    operations: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A completed job: its place in the order of changes, and when each stage ended."""
+
+    seq: int
+    job_id: str
+    clock: Clock
+
+
 def newborn(job: NewJob) -> dict[str, object]:
     """Return the row of a job that was just accepted."""
     return {

@@ -1,0 +1,110 @@
+"""results list, show, prune; ledger, report, compare."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Annotated
+
+import typer
+
+from labkit.cli.context import Lab
+from labkit.cli.options import LOOK, AsJson, Yes, examples
+from labkit.errors import NoRun
+from labkit.runs.find import directories
+from labkit.runs.read import RunFiles, all_runs, open_run
+from labkit.views.results import brief_of, ledger_page, run_page, runs_table
+from labkit.views.style import plural
+from labkit.words import command
+
+app = typer.Typer()
+results = typer.Typer(no_args_is_help=True, help="What was measured: the run directories.")
+app.add_typer(results, name="results", rich_help_panel=LOOK)
+
+
+def complete_runs(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the names of run directories."""
+    return [path.name for path in directories(Lab.of(context).runs) if path.name.startswith(incomplete)]
+
+
+OptionalRun = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[RUN]",
+        help="Name, begin of a name, number in the list, or path; without it the latest.",
+        autocompletion=complete_runs,
+    ),
+]
+
+
+@results.command("list", epilog=examples("results list", "results list --name demo", "results list -n 100"))
+def listed(
+    ctx: typer.Context,
+    name: Annotated[str | None, typer.Option(help="Only runs of this name.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List the runs, newest first."""
+    lab = Lab.of(ctx)
+    found = [entry for entry in enumerate(all_runs(lab.runs), 1) if name in (None, entry[1].name)]
+    if not found:
+        raise NoRun(
+            "There is no run yet." if name is None else f"There is no run called {name!r}.",
+            "Make one: labctl demo",
+        )
+    data = [{"number": number, **brief_of(run)} for number, run in found[:limit]]
+    lab.show(runs_table(found[:limit]), data, as_json=as_json)
+    if len(found) > limit and not as_json:
+        lab.say(f"{len(found) - limit} more: {command(f'results list -n {len(found)}')}", style="dim")
+
+
+@results.command(epilog=examples("results show", "results show 2", "results show demo"))
+def show(ctx: typer.Context, run: OptionalRun = None, as_json: AsJson = False) -> None:
+    """Show one run: its ledger, its figures, what was done meanwhile."""
+    lab = Lab.of(ctx)
+    found = open_run(run, lab.runs)
+    number = "" if run is None else f" {run}"
+    steps = [(lab.here(command(f"report{number}")), "the same with pictures, as a page")]
+    lab.show(run_page(found, steps), _data(found), as_json=as_json)
+
+
+@results.command(epilog=examples("results prune --keep 20", "results prune --keep 5 --yes"))
+def prune(
+    ctx: typer.Context,
+    keep: Annotated[int, typer.Option(min=0, help="How many of the newest stay.")],
+    yes: Yes = False,
+) -> None:
+    """Delete old runs; those that are under way stay."""
+    lab = Lab.of(ctx)
+    old = [run for run in all_runs(lab.runs)[keep:] if run.state != "running"]
+    if not old:
+        lab.say("There is nothing to delete.")
+        return
+    if not yes and not lab.ask(f"Delete {plural(len(old), 'run')} for good, {old[0].directory} and older?"):
+        lab.say("Nothing was changed.")
+        return
+    for run in old:
+        shutil.rmtree(run.path)
+    lab.say(f"Deleted {plural(len(old), 'run')}.")
+
+
+@app.command(rich_help_panel=LOOK, epilog=examples("ledger", "ledger 2 --json"))
+def ledger(ctx: typer.Context, run: OptionalRun = None, as_json: AsJson = False) -> None:
+    """Account for every job of a run; 0: all kept, 1: broken, 2: unknown."""
+    lab = Lab.of(ctx)
+    found = open_run(run, lab.runs)
+    kept = found.ledger.get("verdict") if found.state == "finished" else None
+    data = {"run": found.directory, "state": found.state, **found.ledger, "verdict": kept}
+    lab.show(ledger_page(found), data, as_json=as_json)
+    if kept is not True:
+        raise typer.Exit(1 if kept is False else 2)
+
+
+def _data(run: RunFiles) -> dict[str, object]:
+    return {
+        "path": str(run.path),
+        **run.about,
+        "state": run.state,
+        "ledger": run.ledger,
+        "summary": run.summary,
+        "marks": run.marks,
+    }
