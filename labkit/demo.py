@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from labkit.ledger import Ledger, balance
-from labkit.load.session import Progress, Session
+from labkit.access import Access
+from labkit.ledger import Ledger
+from labkit.load.arrivals import at_once
+from labkit.load.session import Progress
 from labkit.load.workloads import mix
-from labkit.runs import RUNS, Run
-from labkit.summary import Spread, Summary, summarize
-from services.common.broker import Broker
+from labkit.measure import measure
+from labkit.runs import RUNS
+from labkit.runtime.base import Runtime
+from labkit.statistics import Spread
+from labkit.summary import Summary
 
 SEED = 1
 
@@ -46,8 +49,8 @@ class Demo:
 
 
 def run_demo(
-    api_url: str,
-    open_broker: Callable[[], Broker],
+    runtime: Runtime,
+    access: Access,
     *,
     jobs: int,
     seed: int = SEED,
@@ -55,12 +58,17 @@ def run_demo(
     runs: Path = RUNS,
 ) -> Demo:
     """Send `jobs` jobs at once, wait for their end, verify the results, and write a run directory."""
-    workload = mix(jobs, seed)
-    run = Run.begin("demo", {"workload": "mix", "jobs": jobs, "seed": seed, "arrival": "burst"}, runs)
-    outcome = asyncio.run(Session(api_url, open_broker, watch).run(workload))
-    ledger, summary = balance(outcome.records), summarize(outcome.records)
-    run.finish(outcome.records, ledger, summary)
-    return Demo(ledger, summary, run.path)
+    found = measure(
+        runtime,
+        access,
+        mix(jobs, seed),
+        at_once(jobs),
+        name="demo",
+        settings={"seed": seed},
+        watch=watch,
+        runs=runs,
+    )
+    return Demo(found.ledger, found.summary, found.run)
 
 
 def _percentiles(spread: Spread) -> dict[str, float | None]:

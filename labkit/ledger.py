@@ -23,6 +23,8 @@ class Ledger:
     """Numbers of jobs."""
 
     attempted: int
+    dropped: int = 0
+    """Planned and never sent; no part of the books."""
     accepted: int
     rejected: int
     unknown: int
@@ -52,14 +54,16 @@ class Ledger:
 
 def balance(records: Sequence[Record], *, cut: bool = False) -> Ledger:
     """Return the ledger of a run; `cut`: it was broken off, so jobs without an end are not lost but open."""
+    attempted = sum(record.sent_at is not None for record in records)
     accepted = [record for record in records if record.accepted]
     unknown = [record for record in records if record.unknown]
     failed = [record for record in accepted if record.outcome == "failed"]
     endless = sum(not record.outcome for record in accepted)
     return Ledger(
-        attempted=len(records),
+        attempted=attempted,
+        dropped=sum(record.dropped for record in records),
         accepted=len(accepted),
-        rejected=len(records) - len(accepted) - len(unknown),
+        rejected=attempted - len(accepted) - len(unknown),
         unknown=len(unknown),
         resent=sum(record.resent > 0 for record in records),
         recovered=sum(bool(record.outcome) for record in unknown),

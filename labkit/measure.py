@@ -22,7 +22,7 @@ from labkit.stack import WORKERS, layout_in
 from labkit.summary import Summary, summarize
 from labkit.timeline import Action, Timeline, steps
 
-__all__ = ["Action", "Measured", "measure"]
+__all__ = ["Action", "Interrupted", "Measured", "measure"]
 
 ALL = None
 """For `verify_sample`: look at every result."""
@@ -36,6 +36,14 @@ class Measured:
     ledger: Ledger
     summary: Summary
     records: tuple[Record, ...]
+
+
+class Interrupted(KeyboardInterrupt):
+    """Somebody stopped the run; what was known by then is in its directory."""
+
+    def __init__(self, measured: Measured) -> None:
+        super().__init__(str(measured.run))
+        self.measured = measured
 
 
 def measure(  # noqa: PLR0913 - a run has many sides; most have a default
@@ -55,7 +63,8 @@ def measure(  # noqa: PLR0913 - a run has many sides; most have a default
 
     `settings` are added to run.json. `watch` is told of progress a few times a second, from another thread.
     `timeline` counts from the first intended send. `verify_sample` is how many results are downloaded and
-    looked at. Raises BadValue, StackDown, ApiUnreachable; BrokerUnavailable when the stack has no broker.
+    looked at. Raises BadValue, StackDown, ApiUnreachable; BrokerUnavailable when the stack has no broker;
+    Interrupted on Ctrl-C.
     """
     plan = steps(runtime, access, timeline)
     run = Run.begin(
@@ -65,20 +74,26 @@ def measure(  # noqa: PLR0913 - a run has many sides; most have a default
         project=runtime.project,
         broker_version=_broker_version(access),
     )
-    actions = Timeline(plan, run.note)
-    with actions.running() as begun:
-        session = Session(
-            runtime.address("api"), access.broker, watch, verify_sample=verify_sample, begun=begun
-        )
+    session = Session(runtime.address("api"), access.broker, watch, verify_sample=verify_sample)
+    try:
         with (
+            Timeline(plan, run.note).running() as session.begun,
             run.kept(session.records),
             Sampler(runtime, access) as sampler,
             Recorder(sampler, run, session.records),
         ):
             outcome = asyncio.run(session.run(workload, arrivals))
-    ledger, summary = balance(outcome.records), summarize(outcome.records)
-    run.finish(outcome.records, ledger, summary)
-    return Measured(run.path, ledger, summary, outcome.records)
+    except KeyboardInterrupt:
+        records = session.records()
+        raise Interrupted(_measured(run, records, arrivals, cut=True)) from None
+    found = _measured(run, outcome.records, arrivals)
+    run.finish(outcome.records, found.ledger, found.summary)
+    return found
+
+
+def _measured(run: Run, records: tuple[Record, ...], arrivals: Arrivals, *, cut: bool = False) -> Measured:
+    summary = summarize(records, arrivals.late_after_s)
+    return Measured(run.path, balance(records, cut=cut), summary, records)
 
 
 def _broker_version(access: Access) -> str:

@@ -12,7 +12,21 @@ from typer._completion_classes import completion_init
 from typer.core import TyperGroup
 
 from labkit import words
-from labkit.cli import bench, chaos, db, demo, dlq, instances, jobs, kit, lifecycle, look, results
+from labkit.cli import (
+    bench,
+    chaos,
+    db,
+    demo,
+    dlq,
+    instances,
+    jobs,
+    kit,
+    lifecycle,
+    load,
+    look,
+    monitor,
+    results,
+)
 from labkit.cli.context import Lab
 from labkit.cli.options import CLASS, PANELS, PortOffset, ProjectName, RuntimeKind
 from labkit.errors import LabError
@@ -70,7 +84,7 @@ class Root(TyperGroup):
 
 
 app = typer.Typer(cls=Root, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
-for group in (lifecycle, demo, look, results, instances, jobs, dlq, db, chaos, bench, kit):
+for group in (lifecycle, demo, load, look, monitor, results, instances, jobs, dlq, db, chaos, bench, kit):
     app.add_typer(group.app)
 
 

@@ -67,8 +67,8 @@ class Record:
     resent: int = 0
     """How often it was sent again because its answer was unknown."""
     sent_at: float | None = None
-    dropped: bool = False
-    """Never sent: too many requests were open when it was due, for too long."""
+    held: bool = False
+    """It was due while as many requests were open as there may be, and so had to wait."""
     answered_at: float | None = None
     status_code: int | None = None
     """HTTP status; None when no answer came."""
@@ -82,6 +82,8 @@ class Record:
     error: str = ""
     clock: Clock = field(default_factory=dict)
     worker: str = ""
+    queue: str = ""
+    """Work queue that its last attempt came through."""
     verified: bool | None = None
     """Whether the downloaded result is as planned; None: not looked at."""
 
@@ -90,10 +92,15 @@ class Record:
         """How long after its intended time it left; None when it was not sent."""
         return None if self.sent_at is None else self.sent_at - self.intended_at
 
+    @property
+    def dropped(self) -> bool:
+        """Whether it was never sent, because too many requests were open for too long."""
+        return self.sent_at is None and bool(self.error)
+
     def take(self, report: Report) -> None:
         """Write down what the sending process reports."""
         self.intended_at, self.sent_at = report.intended_at, report.sent_at
-        self.dropped = report.sent_at is None
+        self.held = report.held
         self.answered_at, self.status_code = report.answered_at, report.status
         self.job_id, self.error = report.job_id, report.error
 

@@ -193,6 +193,7 @@ def _conclude(record: Record) -> None:
     if record.story.notified_at is not None:
         record.clock["notified"] = record.story.notified_at
     record.worker = last.worker or ""
+    record.queue = last.queue or ""
     record.reason = last.reason or ""
     record.error = last.error_message or ""
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from PIL import Image
+
+from labkit.errors import BadValue
 from test_images import generate_sample
 
-JPEG_QUALITY = 85
+GRID_OPERATIONS = "resize,watermark"
 PHOTO_SIZE = (1200, 1600)
 PAGE_SIZE = (1403, 1662)
 
@@ -74,10 +78,39 @@ def mix_images(seed: int = 1) -> dict[str, bytes]:
     }
 
 
-def text(jobs: int, processing_time_s: float) -> Workload:
+def text(jobs: int, processing_time_s: float, priority: int = 0) -> Workload:
     """Return text jobs, each of which holds a consumer for `processing_time_s` seconds."""
-    planned = (Planned(sequence=number, processing_time_s=processing_time_s) for number in range(jobs))
+    planned = (
+        Planned(sequence=number, processing_time_s=processing_time_s, priority=priority)
+        for number in range(jobs)
+    )
     return Workload("text", tuple(planned))
+
+
+def grid(jobs: int, operations: str = GRID_OPERATIONS, seed: int = 1) -> Workload:
+    """Return the classroom workload: one 1920x1080 JPEG, all jobs alike. Raises BadValue."""
+    image = generate_sample.grid(seed=seed)
+    return replace(same("grid.jpg", image, jobs, operations, expectation(image, operations)), name="grid")
+
+
+def expectation(image: bytes, operations: str) -> Expected | None:
+    """Return what these operations make of the picture, by doing them here; None when they fail on it.
+
+    Raises BadValue for operations that cannot be read.
+    """
+    from services.worker.processors import ImageError, parse_operations, process  # noqa: PLC0415 - slow
+    from services.worker.processors.errors import BadOperation, OutsideImage  # noqa: PLC0415 - slow
+
+    try:
+        chain = parse_operations(operations)
+    except BadOperation as error:
+        raise BadValue(f"{operations!r} are no operations: {error}", "See: labctl bulk --help") from None
+    try:
+        result = process(image, chain, sleep=lambda _: None).result
+    except (ImageError, OutsideImage):
+        return None
+    with Image.open(io.BytesIO(result.data)) as made:
+        return Expected(made.format or "", *made.size)
 
 
 def same(name: str, image: bytes, jobs: int, operations: str, expected: Expected | None = None) -> Workload:

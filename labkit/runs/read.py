@@ -127,7 +127,6 @@ def _record(row: Row) -> Record:
         intended_at=row["intended"] or 0.0,
         resent=row["resent"] or 0,
         sent_at=row["sent"],
-        dropped=bool(row["dropped"]),
         answered_at=row["answered"],
         status_code=row["status_code"],
         job_id=row["job_id"] or "",
@@ -138,6 +137,7 @@ def _record(row: Row) -> Record:
         error=row["error"] or "",
         clock={stage: row[stage] for stage in files.STAGES if row[stage] is not None},
         worker=row["worker"] or "",
+        queue=row["queue"] or "",
         verified=row["verified"],
     )
 

@@ -166,7 +166,7 @@ def _line(record: Record) -> list[object]:
         record.resent,
         record.dropped,
         record.worker,
-        story.last.queue if story.last else None,
+        record.queue,
         record.outcome,
         record.reason,
         record.verified,

@@ -17,6 +17,8 @@ from labkit.runtime.base import Runtime
 from services.common.errors import BrokerUnavailable
 
 ANSWER_S = 1.5
+WITHOUT = "unacknowledged messages and rates are not known"
+"""How the sentence begins that says why the API was not used; all else is known then."""
 
 _COLUMNS = (
     *("name", "messages_ready", "messages_unacknowledged", "consumers"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from labkit.access import Access
 from labkit.chaos import sentences
 from labkit.runtime.base import Instance, Runtime, State, Stats
-from labkit.sampling.management import Management, QueueCounts
+from labkit.sampling.management import WITHOUT, Management, QueueCounts
 from labkit.sampling.pulse import Pulse, listening
 from labkit.sampling.rates import Rates
 from labkit.sampling.samples import InstanceSample, QueueSample, Sample
@@ -132,12 +132,12 @@ class Sampler:
         )
 
     def _read_queues(self) -> _Queues:
-        note = "unacknowledged messages and rates: this broker has no management API that we know of"
+        note = f"{WITHOUT}: this broker has no management API that we could ask"
         if self._management:
             try:
                 return _Queues(time.monotonic(), self._management.queues(), "")
             except BrokerUnavailable as error:
-                note = f"unacknowledged messages and rates: {error}"
+                note = f"{WITHOUT}: {error}"
         return _Queues(time.monotonic(), self._pulse.depths(QUEUES), note)
 
     def _read_table(self) -> _Table:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from labkit.demo import Demo
 from labkit.load.session import Progress
-from labkit.summary import Spread
+from labkit.statistics import Spread
 from labkit.views.style import COMMAND, FAINT, duration, house_table
 from services.common.topology import Layout
 
@@ -48,7 +48,7 @@ def demo_page(demo: Demo, run: Path, steps: Sequence[tuple[str, str]]) -> Render
     """Return the ledger, the latency by stage, and commands to try next, with what they do."""
     few = Text("* P95 of fewer than 200 jobs: few samples, take it as a hint", style=FAINT)
     parts: list[RenderableType] = [_headline(demo), _ledger(demo), _latency(demo)]
-    if demo.summary.latency.few:
+    if "p95" in demo.summary.latency.few:
         parts.append(few)
     parts.extend([Text(""), _line("Written to", str(run)), Text("What next", style="bold"), _next(steps)])
     return Group(*parts)
@@ -87,7 +87,7 @@ def _latency(demo: Demo) -> Table:
 
 
 def _p95(spread: Spread) -> str:
-    return _figure(spread.p95_ms) + ("*" if spread.few and spread.samples else "")
+    return _figure(spread.p95_ms) + ("*" if "p95" in spread.few and spread.samples else "")
 
 
 def _figure(milliseconds: float | None) -> str:

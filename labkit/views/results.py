@@ -83,7 +83,7 @@ def brief_of(run: RunFiles) -> dict[str, Any]:
         "jobs": ledger.get("attempted"),
         "completed": ledger.get("completed"),
         "lost": ledger.get("lost"),
-        "throughput_per_s": summary.get("throughput_per_s"),
+        "throughput_per_s": summary.get("good_per_s"),
         "p50_ms": _of(summary, "latency", "p50_ms"),
         "p95_ms": _of(summary, "latency", "p95_ms"),
         "verdict": ledger.get("verdict"),
@@ -177,7 +177,7 @@ def spoken(value: object) -> str:
 
 
 def _latencies(summary: Mapping[str, Any]) -> list[RenderableType]:
-    rate, seconds = summary.get("throughput_per_s") or 0.0, summary.get("duration_s") or 0.0
+    rate, seconds = summary.get("good_per_s") or 0.0, summary.get("duration_s") or 0.0
     table = house_table("", "P50", "P95", "", right=("P50", "P95"))
     few = False
     for name, meaning in _FIGURES:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from labkit.summary import Spread, summarize
+from labkit.statistics import Spread
+from labkit.summary import summarize
 from tests.support.records import completed, record
 
 
