@@ -21,10 +21,13 @@ class OpenLoop:
 
     late_after_s: a job that leaves so much after its time counts as late. Jobs of one burst cannot all leave
     in the same instant, so a burst is given 2 ms for each of its jobs.
+    max_in_flight: at most so many requests are open at once, as if by a generator with few connections; jobs
+    that are due meanwhile leave late. None: as many as the generator can have.
     """
 
     offsets_s: tuple[float, ...]
     late_after_s: float = LATE_S
+    max_in_flight: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from labkit.access import api
 from labkit.errors import ApiUnreachable
-from labkit.load.arrivals import Arrivals, ClosedLoop, at_once
+from labkit.load.arrivals import Arrivals, ClosedLoop, OpenLoop, at_once
 from labkit.load.collector import Collector
 from labkit.load.generator import Generator, generating, settle
 from labkit.load.records import Record
@@ -81,6 +81,8 @@ class Session:
         run_id = uuid.uuid4().hex[:12]
         self._plan(workload, arrivals, run_id)
         plan = Plan(self.api_url, workload, arrivals, [record.key for record in self._records])
+        if isinstance(arrivals, OpenLoop) and arrivals.max_in_flight is not None:
+            plan = replace(plan, max_in_flight=arrivals.max_in_flight)
         async with self.open_broker() as broker, api(self.api_url) as client:
             await broker.ready(BROKER_TIMEOUT_S)
             async with self._collector.collecting(broker, run_id), generating(plan) as generator:
