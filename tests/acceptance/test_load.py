@@ -8,8 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 from labkit.cli.app import app
@@ -19,7 +17,7 @@ from labkit.load.records import Record
 from labkit.load.workloads import text
 from labkit.measure import Action, Measured, measure
 from labkit.runs import open_run
-from tests.acceptance.stack import Stack, eventually
+from tests.acceptance.stack import Stack
 
 FROZEN_S = 3.0
 SENDERS = 4
@@ -60,14 +58,7 @@ def test_an_open_loop_shows_a_pause_and_a_closed_loop_hides_it(stack: Stack, tmp
     assert closed.summary.sending.late == 0
 
 
-@pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Write the runs of commands into a folder of the test's own."""
-    monkeypatch.setattr("labkit.measure.RUNS", tmp_path)
-    return tmp_path
-
-
-def test_the_commands_load_the_stack(stack: Stack, runs: Path) -> None:
+def test_the_commands_load_the_stack(stack: Stack, tmp_path: Path) -> None:
     """Each load command sends what it says, accounts for it, and exits with the verdict."""
     commands = (
         (("bulk", "--count", "6", "--concurrency", "2", "--operations", "resize,160x120"), 6, 0),
@@ -78,12 +69,12 @@ def test_the_commands_load_the_stack(stack: Stack, runs: Path) -> None:
         (("messages", "--rps", "20", "--duration", "1", "--threshold", "completed>20"), 20, 1),
     )
     for words, jobs, code in commands:
-        lab = Lab(open_runtime=lambda _: stack.runtime, err=Console(stderr=True, width=80))
+        lab = Lab(open_runtime=lambda _: stack.runtime, runs=tmp_path)
         result = CliRunner().invoke(app, [*words, "--json"], obj=lab, prog_name="labctl")
         assert result.exit_code == code, result.output
         found = json.loads(result.stdout)
         assert (found["ledger"]["completed"], found["ledger"]["lost"]) == (jobs, 0)
-        assert Path(found["run"]).parent == runs
+        assert Path(found["run"]).parent == tmp_path
         assert open_run(found["run"]).state == "finished"
 
 
@@ -97,7 +88,8 @@ from labkit.measure import Interrupted, measure
 from labkit.project import Project
 from labkit.runtime.local.runtime import LocalRuntime
 
-runtime = LocalRuntime(Project("acceptance", root=Path(sys.argv[1]), port_offset=int(sys.argv[2])), environ={})
+project = Project("acceptance", root=Path(sys.argv[1]), port_offset=int(sys.argv[2]))
+runtime = LocalRuntime(project, environ={})
 try:
     measure(runtime, access(runtime.environment()), text(1000, 0.0), constant(10, 1000), name="cut",
             runs=Path(sys.argv[3]), watch=lambda progress: print(progress.ended, flush=True))
@@ -124,4 +116,3 @@ def test_ctrl_c_leaves_a_readable_run(stack: Stack, tmp_path: Path) -> None:
     assert run.ledger["lost"] == 0
     assert run.ledger["verdict"] is None or run.ledger["open"] == 0
     assert len(run.jobs) == 1000
-    eventually(lambda: sum(stack.counts().values()) > 0, 5)
