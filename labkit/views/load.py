@@ -43,7 +43,7 @@ def load_page(
 ) -> RenderableType:
     """Return the page of a run: accounts, rates, latencies, where the time went, queues, workers, bursts."""
     parts: list[RenderableType] = [_headline(ledger, summary, cut=cut), _accounts(ledger), _rates(summary)]
-    parts += [*_warning(summary.sending), Text("")]
+    parts += [*sending_warning(summary.sending), Text("")]
     if summary.latency.samples:
         parts += [_latencies(summary), *_footnote(summary), Text(""), _stages(summary), Text("")]
     if summary.queues:
@@ -111,7 +111,8 @@ def _rates(summary: Summary) -> Text:
     return text
 
 
-def _warning(sending: Sending) -> list[Text]:
+def sending_warning(sending: Sending) -> list[Text]:
+    """Return what must be said of late and dropped sends; nothing when there are none."""
     if not (sending.late or sending.dropped):
         return []
     worst = duration((sending.lateness.max_ms or 0.0) / 1000)
