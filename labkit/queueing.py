@@ -101,9 +101,7 @@ def replay(arrivals_s: Iterable[float], services_s: Iterable[float], servers: in
     return waits
 
 
-def imagined_waits(
-    arrival_rate: float, service_s: float, servers: int, jobs: int, seed: int
-) -> list[float]:
+def imagined_waits(arrival_rate: float, service_s: float, servers: int, jobs: int, seed: int) -> list[float]:
     """Return the waits, seconds, of the first `jobs` jobs of an M/M/c queue that begins empty."""
     chance = random.Random(seed)
     now, arrivals = 0.0, []
@@ -126,9 +124,7 @@ def _steady(arrival_rate: float, service_s: float, servers: int, variability: fl
     p_wait = erlang_c(offered, servers)
     wait_s = variability * p_wait / (servers / service_s - arrival_rate)
     time_s = wait_s + service_s
-    return Steady(
-        offered / servers, p_wait, wait_s, time_s, arrival_rate * wait_s, arrival_rate * time_s
-    )
+    return Steady(offered / servers, p_wait, wait_s, time_s, arrival_rate * wait_s, arrival_rate * time_s)
 
 
 def _check(arrival_rate: float, service_s: float, servers: int) -> None:

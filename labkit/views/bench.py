@@ -9,12 +9,13 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from labkit.views.style import house_table, size
+from labkit.views.style import duration, house_table, size
 
 LIMIT_PERCENT = 3.0
 
 if TYPE_CHECKING:
     from labkit.bench.accept import Backlogged
+    from labkit.bench.load import LoadBench
     from labkit.bench.monitor import Cost
     from labkit.bench.pairs import Comparison, Pair
     from labkit.bench.pipeline import PipelineBench
@@ -66,6 +67,29 @@ def monitor(cost: Cost) -> Text:
     said = f"{cost.arm}: {cost.cpu_percent:.2f}% of a core over {cost.seconds:g} s, {size(cost.memory_bytes)}"
     verdict = "within" if within else "above"
     return Text(f"{said}; {verdict} {LIMIT_PERCENT:g}%", style="green" if within else "red")
+
+
+def sending(out: Console) -> Callable[[LoadBench], None]:
+    """Return what prints a load as soon as it is over."""
+    return lambda found: out.print(f"{found.load}, {found.target}: {found.answered}/{found.jobs} answered")
+
+
+def load(found: Sequence[LoadBench]) -> RenderableType:
+    """Return lateness and CPU of each load and target."""
+    numbers = ("late P50", "P99", "worst", "CPU", "a job", "collect")
+    table = house_table("load", "target", *numbers, right=numbers)
+    for one in found:
+        late = (one.lateness.p50_ms, one.lateness.p99_ms, one.lateness.max_ms)
+        collect = "-" if one.measuring_cpu_ms is None else f"{one.measuring_cpu_ms:.2f} ms"
+        table.add_row(
+            one.load,
+            one.target,
+            *("-" if value is None else duration(value / 1000) for value in late),
+            f"{one.cpu_percent:.0f}%",
+            f"{one.cpu_ms:.2f} ms",
+            collect,
+        )
+    return table
 
 
 def soak(legs: Sequence[Leg]) -> RenderableType:
