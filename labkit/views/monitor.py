@@ -142,7 +142,7 @@ def _spaced(lines: list[Text], sections: Sequence[list[Text]], height: int) -> l
         lines += section
     for line in lines:
         line.end = "\n"
-    return lines
+    return lines[:height]
 
 
 def monitor_line(picture: Picture) -> str:
@@ -164,4 +164,5 @@ def monitor_line(picture: Picture) -> str:
         *(entry.text for entry in picture.advice[:2]),
         *(f"{mark.kind}: {mark.text}" for mark in picture.marks if 0 <= sample.at - mark.at <= JUST_S),
     ]
-    return " | ".join(parts)
+    line = " | ".join(parts)
+    return fit(line, cell_len(line))
