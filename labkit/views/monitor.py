@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rich.cells import cell_len
-from rich.console import Group, RenderableType
+from rich.console import Group
 from rich.text import Text
 
 from labkit.monitor.advice import Advice, Level
@@ -52,7 +52,7 @@ class Surround:
     extra: Sequence[str] = ()
 
 
-def monitor_page(picture: Picture, width: int, height: int, surround: Surround) -> RenderableType:
+def monitor_page(picture: Picture, width: int, height: int, surround: Surround) -> Group:
     """Return the screen, at most `width` x `height`: what matters first, and less of the rest if need be."""
     width = max(width, SMALLEST)
     lines = [
