@@ -49,7 +49,8 @@ def test_the_time_to_empty_is_backlog_by_completion_rate() -> None:
     )
     samples = [sample(at, queues=queues, instances=(worker(done=4 * at),)) for at in range(3)]
     found = picture(samples)
-    assert (found.backlog, found.drain_s) == (40, pytest.approx(10))
+    assert found.backlog == 40
+    assert found.drain_s == pytest.approx(10)
 
 
 def test_an_unknown_rate_gives_no_time() -> None:
@@ -149,7 +150,8 @@ def test_performance_has_the_classic_columns() -> None:
     found = {figure.metric: figure for figure in figures}
     backlog = found["backlog"]
     assert (backlog.samples, backlog.current, backlog.mean, backlog.median) == (3, 9, 5, 4)
-    assert (backlog.minimum, backlog.maximum, backlog.stdev) == (2, 9, pytest.approx(3.606, abs=0.001))
+    assert (backlog.minimum, backlog.maximum) == (2, 9)
+    assert backlog.stdev == pytest.approx(3.606, abs=0.001)
     assert found["latency P50"].current is None
 
 
