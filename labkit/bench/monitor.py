@@ -24,6 +24,7 @@ from labkit.settings import base_environment
 
 RATE_PER_S = 20.0
 WORK_S = 0.1
+STARTS_S = 60.0
 BEGINS_S = 5.0
 
 
@@ -40,7 +41,6 @@ class Cost:
 def run(runtime: Runtime, access: Access, *, seconds: float, told: Callable[[Cost], None]) -> list[Cost]:
     """Measure both arms, `seconds` each; the stack must be up with three workers."""
     with _monitor(runtime) as process:
-        time.sleep(BEGINS_S)  # its imports are no part of what it costs to watch
         costs = [_measure("at rest", process, seconds)]
         told(costs[-1])
         sending = threading.Thread(target=_load, args=(runtime, access, seconds))
@@ -79,8 +79,12 @@ def _monitor(runtime: Runtime) -> Iterator[psutil.Process]:
         command, stdin=slave, stdout=slave, stderr=slave, cwd=REPOSITORY, env=environment
     ) as program:
         os.close(slave)
-        threading.Thread(target=_swallow, args=(master,), daemon=True).start()
+        drawn = threading.Event()
+        threading.Thread(target=_swallow, args=(master, drawn), daemon=True).start()
         try:
+            # Its start, with all that it imports, is no part of what it costs to watch.
+            drawn.wait(STARTS_S)
+            time.sleep(BEGINS_S)
             yield psutil.Process(program.pid)
         finally:
             program.terminate()
@@ -88,7 +92,7 @@ def _monitor(runtime: Runtime) -> Iterator[psutil.Process]:
             os.close(master)
 
 
-def _swallow(terminal: int) -> None:
+def _swallow(terminal: int, drawn: threading.Event) -> None:
     with contextlib.suppress(OSError):  # the terminal is closed at the end
         while os.read(terminal, 65_536):
-            pass
+            drawn.set()

@@ -11,7 +11,7 @@ from typing import Annotated, TextIO
 
 import typer
 from pydantic_core import to_json
-from rich.console import RenderableType
+from rich.console import Group
 
 from labkit.cli.context import Lab
 from labkit.cli.options import CLASS, AsJson, examples
@@ -130,7 +130,7 @@ class _View:
             self._figures = self._performance.add(picture)
         return picture
 
-    def _page(self, picture: Picture, width: int, height: int) -> RenderableType:
+    def _page(self, picture: Picture, width: int, height: int) -> Group:
         if self._performance:
             return performance_page(self._figures, self._window_s, width)
         return monitor_page(picture, width, height, Surround(self.title, self.hint, self._lab.here))

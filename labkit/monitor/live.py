@@ -16,6 +16,8 @@ from labkit.runtime.base import Runtime
 from labkit.sampling.sampler import Sampler
 from labkit.sampling.samples import Sample
 
+LOOK_S = 5.0
+"""How often the addresses and passwords of the stack are compared."""
 BEFORE_S = 120.0
 """Marks that are older when they are found are not shown."""
 
@@ -29,6 +31,7 @@ class LiveFeed:
         self._environment: Mapping[str, str] = {}
         self._sampler: Sampler | None = None
         self._stack = ExitStack()
+        self._look_at = 0.0
         self._marks_changed = 0.0
         self._seen: set[Mark] = set()
 
@@ -74,9 +77,13 @@ class LiveFeed:
         return new
 
     def _connect(self) -> None:
+        if self._sampler is not None and time.monotonic() < self._look_at:
+            return
         environment = self._runtime.environment()
+        self._look_at = time.monotonic() + LOOK_S
         if self._sampler is not None and environment == self._environment:
             return
         self._stack.close()
+        self._sampler = None
         self._environment = environment
         self._sampler = self._stack.enter_context(Sampler(self._runtime, self._open_access(environment)))

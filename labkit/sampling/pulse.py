@@ -79,7 +79,8 @@ class Pulse:
     async def _depths(self, names: tuple[str, ...]) -> dict[str, QueueCounts]:
         patience_s, self._patience_s = self._patience_s, 0.0
         try:
-            await self._broker.ready(patience_s)
+            if not self._broker.connected or patience_s:
+                await self._broker.ready(patience_s)
             async with asyncio.timeout(ANSWER_S):
                 await self.subscribe()
                 found = [await self._broker.depth(name) for name in names]

@@ -41,7 +41,7 @@ RETRY_QUEUES = tuple(retry_queue(name, delay) for name in WORK_QUEUES for delay 
 
 ANSWER_S = 0.7
 FIRST_ANSWER_S = 4.0
-_QUICK_S, _SLOW_S, _FAULTS_S = 1.0, 2.0, 10.0
+_QUICK_S, _SLOW_S, _FAULTS_S = 1.0, 3.0, 10.0
 _GONE = (State.STOPPED, State.EXITED)
 
 

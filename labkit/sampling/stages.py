@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from labkit.sampling.samples import StageSample
 from labkit.statistics import percentile
-from services.common.jobs import Ended
 from services.common.messages import Clock, Stage
+
+if TYPE_CHECKING:
+    from services.common.jobs import Ended
 
 WINDOW_S = 60.0
 MOST_JOBS = 500

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rich.cells import cell_len
-from rich.console import Group, RenderableType
+from rich.console import Group
 from rich.text import Text
 
 from labkit.monitor.advice import Advice, Level
@@ -52,7 +52,7 @@ class Surround:
     extra: Sequence[str] = ()
 
 
-def monitor_page(picture: Picture, width: int, height: int, surround: Surround) -> RenderableType:
+def monitor_page(picture: Picture, width: int, height: int, surround: Surround) -> Group:
     """Return the screen, at most `width` x `height`: what matters first, and less of the rest if need be."""
     width = max(width, SMALLEST)
     lines = [
@@ -142,7 +142,7 @@ def _spaced(lines: list[Text], sections: Sequence[list[Text]], height: int) -> l
         lines += section
     for line in lines:
         line.end = "\n"
-    return lines
+    return lines[:height]
 
 
 def monitor_line(picture: Picture) -> str:
@@ -164,4 +164,5 @@ def monitor_line(picture: Picture) -> str:
         *(entry.text for entry in picture.advice[:2]),
         *(f"{mark.kind}: {mark.text}" for mark in picture.marks if 0 <= sample.at - mark.at <= JUST_S),
     ]
-    return " | ".join(parts)
+    line = " | ".join(parts)
+    return fit(line, cell_len(line))

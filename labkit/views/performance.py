@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import Group, RenderableType
+from rich.console import Group
 from rich.text import Text
 
 from labkit.monitor.performance import Figure
@@ -14,7 +14,7 @@ from labkit.views.style import FAINT
 _NUMBERS = ("current", "mean", "median", "min", "max", "stdev")
 
 
-def performance_page(figures: Sequence[Figure], window_s: float, width: int) -> RenderableType:
+def performance_page(figures: Sequence[Figure], window_s: float, width: int) -> Group:
     """Return a line a metric, and over how long the figures go."""
     each = max(8, min(12, (width - 28) // len(_NUMBERS) - 1))
     columns = (

@@ -349,3 +349,28 @@ def test_a_missing_column_is_said_to_readers_too(tmp_path: Path) -> None:
     with pytest.raises(DatabaseUnavailable, match="no such column"):
         store.ping()
     store.close()
+
+
+def test_the_oldest_queued_job_of_each_kind_is_found(jobs: JobStore) -> None:
+    """Jobs are grouped by kind and operations; only those that are queued wait."""
+    born = [
+        new_job(operations=name, created_at=at) for name, at in (("rotate,90", 5), ("rotate,90", 3), ("", 9))
+    ]
+    jobs.add([*born, new_job(operations="flip")])
+    jobs.mark_queued({entry.job_id: {} for entry in born})
+    found = {entry.operations: entry.since for entry in jobs.waiting()}
+    assert found == {"rotate,90": 3.0, "": 9.0}
+
+
+def test_completed_jobs_come_newest_first(jobs: JobStore) -> None:
+    """Only what changed after a place in the order of changes, no more than asked for, with its clock."""
+    ids = [new_id() for _ in range(3)]
+    for number, job_id in enumerate(ids):
+        jobs.apply([event("job.completed", job_id, clock={"finished": float(number)})])
+    jobs.apply([event("job.failed")])
+    found = jobs.completed_since(0, 2)
+    assert [(entry.job_id, entry.clock) for entry in found] == [
+        (ids[2], {"finished": 2.0}),
+        (ids[1], {"finished": 1.0}),
+    ]
+    assert jobs.completed_since(found[0].seq, 10) == []

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from anyio.from_thread import start_blocking_portal
 from rich.console import Console
@@ -26,7 +26,7 @@ from labkit.settings import LabSettings
 from labkit.stack import KEEP, WORKERS, Options
 from services.api.app import assemble, build
 from services.api.settings import ApiSettings
-from services.common.broker import Broker, Delivery
+from services.common.broker import Broker, Delivery, Handler
 from services.common.envelopes import heartbeat_envelope, job_envelope
 from services.common.jobs import JobStore
 from services.common.messages import Event, Heartbeat, Job
@@ -68,6 +68,12 @@ class LivelyBroker(MemoryBroker):
         """Begin to beat."""
         await super().ready(timeout_s)
         self._tasks.add(asyncio.create_task(self._beat_forever()))
+
+    async def listen(self, exchange: str, keys: tuple[str, ...], handler: Handler) -> Any:  # noqa: ANN401  (as the twin)
+        """Begin to beat, as soon as somebody listens."""
+        heard = await super().listen(exchange, keys, handler)
+        await self.ready()
+        return heard
 
     async def _beat_forever(self) -> None:
         while True:

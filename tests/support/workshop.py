@@ -108,6 +108,7 @@ class HeldWorkshop(Workshop):
     """Does each job when it is told to, and notes how many it had at once."""
 
     def __init__(self) -> None:
+        self.stages: dict[str, str] = {}
         self.begun: list[str] = []
         self.at_once = 0
         self.most_at_once = 0
@@ -123,6 +124,7 @@ class HeldWorkshop(Workshop):
     async def do(self, job: Job) -> Done:
         """Wait for the sign, then be done."""
         self.begun.append(job.job_id)
+        self.stages[job.job_id] = "process"
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         await self.go.wait()

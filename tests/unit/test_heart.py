@@ -42,7 +42,7 @@ async def test_a_heartbeat_tells_what_a_worker_does(monkeypatch: pytest.MonkeyPa
         await consumer.start(("text.jobs",))
         await bench.send(sent := text_job())
         await eventually(lambda: latest().state == "busy")
-        assert latest().job_ids == (sent.job_id,)
+        assert (latest().job_ids, latest().stage) == ((sent.job_id,), "process")
         stopping = asyncio.create_task(consumer.stop())
         await eventually(lambda: latest().state == "stopping")
         held.go.set()

@@ -15,7 +15,7 @@ from labkit.runtime.local.state import Entry, LocalState, spawns
 from labkit.stack import Service, instance_number
 
 _FIRST_LOOK_S = 0.2
-_LISTENS_S = 10.0
+_LISTENS_S = 60.0
 
 
 def in_order(table: Sequence[Service], state: LocalState) -> list[str]:
