@@ -25,7 +25,10 @@ MOST_ROWS = 40
 def write_report(run: RunFiles, target: Path | None = None) -> Path:
     """Write the page of a run, into its directory unless `target` says otherwise; return where it is."""
     place = target or run.path / REPORT
-    place.write_text(report_page(run), encoding="utf-8")
+    draft = place.with_name(f"{place.name}.part")
+    with draft.open("w", encoding="utf-8") as file:  # first, for drawing takes some seconds
+        file.write(report_page(run))
+    draft.replace(place)
     return place
 
 
