@@ -80,7 +80,7 @@ def _header(run: RunFiles) -> Html:
 
 def _tiles(run: RunFiles, found: Mapping[str, Sequence[float]]) -> Html:
     ledger, latency = run.ledger, found.get(LATENCY, ())
-    throughput = run.summary.get("throughput_per_s") or 0.0
+    throughput = run.summary.get("good_per_s") or 0.0
     tiles = [
         (f"{ledger.get('completed', 0)}/{ledger.get('attempted', 0)}", "jobs completed"),
         (f"{throughput:.2f}", "completed jobs/s"),
