@@ -11,7 +11,7 @@ from rich.text import Text
 
 from labkit import compare as comparing
 from labkit.cli.context import Lab
-from labkit.cli.options import CLASS, LOOK, AsJson, Yes, examples
+from labkit.cli.options import LOOK, AsJson, Yes, examples
 from labkit.errors import BadValue, LabError, NoRun
 from labkit.runs.find import directories
 from labkit.runs.read import RunFiles, all_runs, open_run
@@ -93,7 +93,10 @@ def prune(
 
 @app.command(rich_help_panel=LOOK, epilog=examples("ledger", "ledger 2 --json"))
 def ledger(ctx: typer.Context, run: OptionalRun = None, as_json: AsJson = False) -> None:
-    """Account for every job of a run; 0: all kept, 1: broken, 2: unknown."""
+    """Account for every job of a run.
+
+    Exit status: 0 every promise was kept, 1 one was broken, 2 unknown.
+    """
     lab = Lab.of(ctx)
     found = open_run(run, lab.runs)
     kept = found.ledger.get("verdict") if found.state == "finished" else None
@@ -103,7 +106,7 @@ def ledger(ctx: typer.Context, run: OptionalRun = None, as_json: AsJson = False)
         raise typer.Exit(1 if kept is False else 2)
 
 
-@app.command(rich_help_panel=CLASS, epilog=examples("report", "report 2 --open", "report -o lecture.html"))
+@app.command(rich_help_panel=LOOK, epilog=examples("report", "report 2 --open", "report -o lecture.html"))
 def report(
     ctx: typer.Context,
     run: OptionalRun = None,
@@ -128,7 +131,7 @@ def report(
 
 
 @app.command(
-    rich_help_panel=CLASS,
+    rich_help_panel=LOOK,
     epilog=examples("compare", "compare 4 1", "compare 6,4,2 5,3,1", "compare --name before --name after"),
 )
 def compare(
@@ -146,8 +149,8 @@ def compare(
 ) -> None:
     """Compare two set-ups, each measured in at least three runs.
 
-    Repeats are found by themselves: finished runs of the same name and settings. The answer has three
-    values: 0 they differ, 1 they are alike within 10%, 2 unknown.
+    Repeats are found by themselves: finished runs of the same name and settings. Exit status: 0 they
+    differ, 1 they are alike within 10%, 2 unknown.
     """
     lab = Lab.of(ctx)
     found = comparing.compare(*_sides(lab, sides or [], name or []))

@@ -25,7 +25,10 @@ MOST_ROWS = 40
 def write_report(run: RunFiles, target: Path | None = None) -> Path:
     """Write the page of a run, into its directory unless `target` says otherwise; return where it is."""
     place = target or run.path / REPORT
-    place.write_text(report_page(run), encoding="utf-8")
+    draft = place.with_name(f"{place.name}.part")
+    with draft.open("w", encoding="utf-8") as file:  # first, for drawing takes some seconds
+        file.write(report_page(run))
+    draft.replace(place)
     return place
 
 
@@ -77,7 +80,7 @@ def _header(run: RunFiles) -> Html:
 
 def _tiles(run: RunFiles, found: Mapping[str, Sequence[float]]) -> Html:
     ledger, latency = run.ledger, found.get(LATENCY, ())
-    throughput = run.summary.get("throughput_per_s") or 0.0
+    throughput = run.summary.get("good_per_s") or 0.0
     tiles = [
         (f"{ledger.get('completed', 0)}/{ledger.get('attempted', 0)}", "jobs completed"),
         (f"{throughput:.2f}", "completed jobs/s"),

@@ -127,7 +127,7 @@ def _rates(axes: Axes, run: RunFiles, clock: Clock) -> None:
     _steps(axes, completed, width, BLUE, "completed", fill=True)
     if failed:
         _steps(axes, rate(moments(failed, "ended"), clock), width, RED, "failed")
-    _cut(axes, sent, completed)
+    _cut(axes, sent, completed, width)
     _legend(axes)
 
 
@@ -234,7 +234,7 @@ def _ecdf(axes: Axes, found: Mapping[str, Sequence[float]]) -> None:
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
-def _cut(axes: Axes, sent: Points, completed: Points) -> None:
+def _cut(axes: Axes, sent: Points, completed: Points, width: float) -> None:
     """Leave out the top of a burst that would press everything else to the ground, and say so."""
     highest = max(value for _, value in completed)
     place, burst = max(sent, key=lambda point: point[1])
@@ -242,9 +242,9 @@ def _cut(axes: Axes, sent: Points, completed: Points) -> None:
         axes.set_ylim(top=CUT / 2 * highest)
         axes.annotate(
             f"up to {burst:.0f} jobs/s sent",
-            (place, 1),
+            (place + width, 1),
             xycoords=("data", "axes fraction"),
-            xytext=(14, -14),
+            xytext=(6, -12),
             textcoords="offset points",
             color=FAINT,
             fontsize=9.5,

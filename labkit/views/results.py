@@ -47,10 +47,10 @@ _FIGURES = (
 
 
 def runs_table(runs: Sequence[tuple[int, RunFiles]]) -> RenderableType:
-    """Return one line a run: number, name, begin, jobs, rate, latency, verdict."""
-    right = ("#", "jobs", "jobs/s", "P50")
+    """Return one line a run: number, name, begin, workers, jobs, rate, latency, verdict."""
+    right = ("#", "workers", "jobs", "jobs/s", "P50")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column in ("#", "run", "begun", "jobs", "jobs/s", "P50", "ledger"):
+    for column in ("#", "run", "begun", "workers", "jobs", "jobs/s", "P50", "ledger"):
         table.add_column(column, justify="right" if column in right else "left", no_wrap=column != "run")
     for number, run in runs:
         table.add_row(str(number), Text(run.name, style=COMMAND), *_cells(run))
@@ -65,11 +65,19 @@ def _cells(run: RunFiles) -> tuple[RenderableType, ...]:
     p50 = brief["p50_ms"]
     return (
         begun(run),
+        _workers(run.settings.get("workers")),
         _count(brief["jobs"]),
         "-" if rate is None else f"{rate:.1f}",
         "-" if p50 is None else duration(p50 / 1000),
         outcome,
     )
+
+
+def _workers(chosen: object) -> str:
+    """Return the number of workers, of all pools together."""
+    if isinstance(chosen, dict):
+        return str(sum(count for count in chosen.values() if isinstance(count, int)))
+    return _count(chosen)
 
 
 def brief_of(run: RunFiles) -> dict[str, Any]:

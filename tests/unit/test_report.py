@@ -74,6 +74,7 @@ def test_a_whole_run_has_all_parts(tmp_path: Path) -> None:
     for words in (
         "Every job is accounted for.",
         "3/4",
+        "2.00",
         "Throughput",
         "ready in image.jobs",
         "worker: 1 → 3",
