@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from labkit.cli.context import Lab
-from labkit.cli.options import LOOK, AsJson, Yes, examples
-from labkit.errors import NoRun
+from labkit.cli.options import CLASS, LOOK, AsJson, Yes, examples
+from labkit.errors import LabError, NoRun
 from labkit.runs.find import directories
 from labkit.runs.read import RunFiles, all_runs, open_run
 from labkit.views.results import brief_of, ledger_page, run_page, runs_table
-from labkit.views.style import plural
+from labkit.views.style import COMMAND, plural
 from labkit.words import command
 
 app = typer.Typer()
@@ -97,6 +99,36 @@ def ledger(ctx: typer.Context, run: OptionalRun = None, as_json: AsJson = False)
     lab.show(ledger_page(found), data, as_json=as_json)
     if kept is not True:
         raise typer.Exit(1 if kept is False else 2)
+
+
+@app.command(rich_help_panel=CLASS, epilog=examples("report", "report 2 --open", "report -o lecture.html"))
+def report(
+    ctx: typer.Context,
+    run: OptionalRun = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it there, not into the run.")
+    ] = None,
+    show_it: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a page of a run: pictures and tables in one file."""
+    from labkit.report.page import write_report  # noqa: PLC0415 - matplotlib is slow
+
+    lab = Lab.of(ctx)
+    found = open_run(run, lab.runs)
+    try:
+        place = write_report(found, output).resolve()
+    except OSError as error:
+        raise LabError(f"The page cannot be written: {error}.", "Write it elsewhere: -o FILE") from error
+    lab.show(Text.assemble("Written to ", (near(place), COMMAND)), {"report": str(place)}, as_json=as_json)
+    if show_it:
+        typer.launch(place.as_uri())
+
+
+def near(path: Path) -> str:
+    """Return the path as it is typed in the current folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _data(run: RunFiles) -> dict[str, object]:

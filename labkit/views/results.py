@@ -20,7 +20,7 @@ VERDICTS: Mapping[bool | None, tuple[str, str]] = {
     None: ("unknown", "yellow"),
 }
 _STATES = {"finished": "", "running": "cyan", "interrupted": "yellow"}
-_LEDGER = (
+LEDGER = (
     ("attempted", "jobs that were sent"),
     ("accepted", "promised with a 202 or 201"),
     ("rejected", "refused: nothing was promised"),
@@ -138,7 +138,7 @@ def ledger_table(ledger: Mapping[str, Any]) -> Table:
     table.add_column()
     table.add_column(justify="right")
     table.add_column(style=FAINT)
-    for name, meaning in _LEDGER:
+    for name, meaning in LEDGER:
         count = ledger.get(name)
         if count or name in _ALWAYS:
             bad = bool(count) and name in ("lost", "broken")
