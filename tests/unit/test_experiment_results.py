@@ -85,6 +85,16 @@ def test_a_busy_machine_cannot_be_judged_by() -> None:
     assert ("duration_s", "ok", "") in verdicts
 
 
+def test_what_is_late_on_a_busy_machine_is_unknown() -> None:
+    """A duration that is off tells of the other programs then; a job that is missing is off all the same."""
+    part = SCALING.model_copy(update={"expect": (*SCALING.expect, Expect(measure="completed", equals=31))})
+    series = replace(_series(3, work_s=1.5), part=part, points=points(part, RoundMachine()))
+    verdicts = {line.measure: line.verdict for line in compare(series)}
+    assert (verdicts["duration_s"], verdicts["completed"]) == ("off", "off")
+    verdicts = {line.measure: line.verdict for line in compare(replace(series, busy=True))}
+    assert (verdicts["duration_s"], verdicts["completed"]) == ("unknown", "off")
+
+
 def test_an_experiment_under_way_has_unknown_lines() -> None:
     """Points that were not reached yet are unknown, so that an interrupted experiment can be read."""
     series = _series()
