@@ -45,7 +45,7 @@ class Now:
 class Series:
     """The points of a part, and what was measured at each: one entry a repeat, in the order of the points.
 
-    busy: whether other programs wanted the cores. doubt: why nothing can be judged by what this machine can do;
+    busy: whether other programs wanted the cores. doubt: why nothing can be judged by this machine's speed,
     empty if it can.
     """
 
