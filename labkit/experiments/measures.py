@@ -230,7 +230,7 @@ MEASURES: Mapping[str, Measure] = {
     "answer_p95_ms": Measure("answer, P95", "ms", lambda run, _: _quantile(list(_answers(run)), 0.95, 1000)),
     "patience": Measure(f"{PATIENCE_S:g} s of patience allow", "clients", _patience),
     "too_late": Measure(f"answers after {PATIENCE_S:g} s", "jobs", _too_late),
-    "processing_ms": Measure("{}", "ms", _processing_of),
+    "processing_ms": Measure("processing {}", "ms", _processing_of),
     "slowest_to_fastest": Measure("slowest to fastest", "x", _slowest_to_fastest),
     "slowest_share": Measure("share of the slowest", "%", _slowest_share),
     "answered_per_s": Measure("answers a second", "/s", _answered),

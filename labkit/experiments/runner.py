@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from labkit.access import Access
+from labkit.cores import allowed_cores, is_busy, programs
 from labkit.experiments import measures, result
 from labkit.experiments.calibrate import Calibration
 from labkit.experiments.declaration import Expect, Experiment, Part
@@ -24,7 +25,10 @@ from labkit.runs import RUNS
 from labkit.runs.read import RunFiles
 from labkit.runtime.base import Runtime
 
-BUSY = "this machine was busy when its speed was measured"
+BUSY = "this machine was busy"
+BUSY_BEFORE = "this machine was busy when its speed was measured"
+TIMED = ("s", "ms", "/s", "x", "%")
+"""Units of what a busy machine spoils."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +45,15 @@ class Now:
 class Series:
     """The points of a part, and what was measured at each: one entry a repeat, in the order of the points.
 
-    doubt: why what this machine can do is not known well enough to judge by; empty if it is.
+    busy: whether other programs wanted the cores. doubt: why nothing can be judged by this machine's speed,
+    empty if it can.
     """
 
     part: Part
     points: Sequence[Point]
     repeats: int
     runs: list[list[measures.Run]]
+    busy: bool = False
     doubt: str = ""
 
 
@@ -98,8 +104,14 @@ class Runner:
 
     def _series(self, part: Part, repeats: int | None, *, quick: bool) -> Series:
         found = points(part, self._machine, quick=quick)
-        doubt = BUSY if self._machine is not None and self._machine.busy else ""
-        return Series(part, found, repeats or (1 if quick else part.repeats), [[] for _ in found], doubt)
+        return Series(
+            part,
+            found,
+            repeats or (1 if quick else part.repeats),
+            [[] for _ in found],
+            busy=is_busy(programs(), allowed_cores()),
+            doubt=BUSY_BEFORE if self._machine is not None and self._machine.busy else "",
+        )
 
     @contextmanager
     def _restored(self) -> Iterator[None]:
@@ -176,6 +188,9 @@ def _line(series: Series, number: int, name: str, wanted: Expect | None) -> Line
     verdict, why = judge(target, found, compared=name == measures.SPEEDUP) if target else (None, "")
     if wanted and wanted.calibrated and series.doubt:
         verdict, why = "unknown", series.doubt
+    # What takes too long while others use the cores tells of them, and not of queues.
+    if verdict == "off" and series.busy and measures.find(name).unit in TIMED:
+        verdict, why = "unknown", BUSY
     if target is None and not numbers:
         why = next((value.why for value in found if value.why), "")
     return Line(

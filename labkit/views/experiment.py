@@ -19,6 +19,7 @@ from labkit.experiments.result import Ran, Result
 from labkit.experiments.runner import Now
 from labkit.views.demo import demo_progress
 from labkit.views.style import COMMAND, FAINT, house_table
+from labkit.words import command
 
 MARKS = {"ok": "green", "off": "red", "unknown": "yellow"}
 OVERALL = {
@@ -26,7 +27,7 @@ OVERALL = {
     False: ("Not as expected: look at the lines that are off.", "bold red"),
     None: ("Too little is known to say.", "bold yellow"),
 }
-_TEN, _THOUSAND = 10, 1000
+_TEN, _HUNDRED = 10, 100
 
 
 def listed(experiments: Sequence[Experiment]) -> RenderableType:
@@ -99,6 +100,10 @@ def outcome(result: Result, folder: Path) -> RenderableType:
     if any(len(line.repeats) > 1 for line in result.lines):
         parts.append(Text("Measured is the median of the repeats.", style=FAINT))
     parts.append(Text.assemble("Written to ", (str(folder), COMMAND)))
+    if result.runs:
+        parts.append(
+            Text.assemble("Pictures of a run: ", (command(f"report {result.runs[-1].run}"), COMMAND))
+        )
     return Group(*parts)
 
 
@@ -122,27 +127,32 @@ def calibrated(found: Calibration) -> RenderableType:
 
 
 def range_text(wanted: Range | None, unit: str) -> str:
-    """Write what is expected: 30.0 s, 25 to 26 s, at most 30 s."""
+    """Write what is expected: 30 ± 3 s, 25 to 26 s, at most 30 s."""
     if wanted is None:
         return "-"
     if wanted.target is not None:
         exact = wanted.low == wanted.high
         slack = "" if exact else f" ± {figure(wanted.target - (wanted.low or 0.0))}"
-        return f"{figure(wanted.target)}{slack} {unit}".rstrip()
+        return with_unit(f"{figure(wanted.target)}{slack}", unit)
     if wanted.low is None:
-        return f"at most {figure(wanted.high)} {unit}".rstrip()
+        return f"at most {with_unit(figure(wanted.high), unit)}"
     if wanted.high is None:
-        return f"at least {figure(wanted.low)} {unit}".rstrip()
-    return f"{figure(wanted.low)} to {figure(wanted.high)} {unit}".rstrip()
+        return f"at least {with_unit(figure(wanted.low), unit)}"
+    return with_unit(f"{figure(wanted.low)} to {figure(wanted.high)}", unit)
+
+
+def with_unit(text: str, unit: str) -> str:
+    """Write a number with its unit: 1 job, 2 jobs."""
+    return f"{text} {unit.removesuffix('s') if text == '1' and len(unit) > 1 else unit}".rstrip()
 
 
 def figure(number: float | None) -> str:
-    """Write a number: whole ones without decimals, others with three figures."""
+    """Write a number with three figures, or all that it has before the point: 30, 6.12, 0.6, 1104."""
     if number is None:
         return "-"
-    if number == int(number) or abs(number) >= _THOUSAND:
-        return f"{number:.0f}"
-    return f"{number:.1f}" if abs(number) >= _TEN else f"{number:.2f}"
+    decimals = 0 if abs(number) >= _HUNDRED else 1 if abs(number) >= _TEN else 2
+    text = f"{number:.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if decimals else text
 
 
 def _tables(lines: Sequence[Line]) -> Iterator[RenderableType]:
@@ -162,7 +172,7 @@ def _table(lines: Sequence[Line]) -> Table:
     for line in lines:
         first = (line.point if line.point != before else "",) if swept else ()
         before = line.point
-        measured = f"{figure(line.measured)} {line.unit if line.measured is not None else ''}".rstrip()
+        measured = "-" if line.measured is None else with_unit(figure(line.measured), line.unit)
         cells = (measures.title(line.measure), range_text(line.expected, line.unit), measured)
         table.add_row(*first, *cells, _verdict(line))
     return table

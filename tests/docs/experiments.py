@@ -41,7 +41,8 @@ Good to know:
 - The stack is started if it is not up. Workers, layout, prefetch, settings and faults are as before
   afterwards.
 - It refuses to start while jobs wait in the queues, for they would be measured too.
-- Nothing else should run on the machine meanwhile; if something does, the result says so.
+- Nothing else should run on the machine meanwhile. If something does, the result says so, and a time that is
+  off counts as **unknown**: it tells of the other programs, and not of queues.
 - `--quick` takes one repeat and shorter image loads. Then what compares two set-ups stays **unknown**: that
   takes three repeats, which take turns so that a slow minute of the machine meets them all.
 - `--repeats 5` is better than one long run. Measured is then the median.

@@ -85,6 +85,16 @@ def test_a_busy_machine_cannot_be_judged_by() -> None:
     assert ("duration_s", "ok", "") in verdicts
 
 
+def test_what_is_late_on_a_busy_machine_is_unknown() -> None:
+    """A duration that is off tells of the other programs then; a job that is missing is off all the same."""
+    part = SCALING.model_copy(update={"expect": (*SCALING.expect, Expect(measure="completed", equals=31))})
+    series = replace(_series(3, work_s=1.5), part=part, points=points(part, RoundMachine()))
+    verdicts = {line.measure: line.verdict for line in compare(series)}
+    assert (verdicts["duration_s"], verdicts["completed"]) == ("off", "off")
+    verdicts = {line.measure: line.verdict for line in compare(replace(series, busy=True))}
+    assert (verdicts["duration_s"], verdicts["completed"]) == ("unknown", "off")
+
+
 def test_an_experiment_under_way_has_unknown_lines() -> None:
     """Points that were not reached yet are unknown, so that an interrupted experiment can be read."""
     series = _series()
@@ -121,7 +131,7 @@ def test_the_page_of_a_result_fits_eighty_columns() -> None:
     assert max(map(len, text.splitlines())) <= 80
     words = " ".join(text.split())
     assert "Too little is known to say." in words
-    assert "workers 5 until the last job ended 6 ± 0.60 s 6.12 s ok" in words
+    assert "workers 5 until the last job ended 6 ± 0.6 s 6.12 s ok" in words
     assert "times as fast as the first: 1 of 3 repeats that a comparison needs" in words
     assert "workers 1: the API did not say yes: 2 x 503" in words
     assert "workers 1: worker-9 is not there" in words
@@ -155,6 +165,26 @@ def test_progress_says_which_run_it_is() -> None:
     assert "run 2 of 6: text, workers 3" in _text(view.progress(now))
     under_way = replace(now, progress=Progress(30, 30, 30, 7))
     assert "7/30" in _text(view.progress(under_way))
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "text"),
+    [
+        (30.0, "s", "30 s"),
+        (6.117, "s", "6.12 s"),
+        (0.6, "s", "0.6 s"),
+        (27.04, "s", "27 s"),
+        (1104.4, "ms", "1104 ms"),
+        (1, "jobs", "1 job"),
+        (0, "jobs", "0 jobs"),
+        (1.0, "s", "1 s"),
+        (1, "", "1"),
+        (100, "jobs", "100 jobs"),
+    ],
+)
+def test_numbers_have_three_figures_and_a_unit(number: float, unit: str, text: str) -> None:
+    """No more than can be read, and the right noun."""
+    assert view.with_unit(view.figure(number), unit) == text
 
 
 def test_durations_are_rough() -> None:
