@@ -43,9 +43,9 @@ def lines(page: RenderableType, width: int = 80) -> list[str]:
     return [line.rstrip() for line in capture.get().splitlines()]
 
 
-def text(page: RenderableType) -> str:
+def text(page: RenderableType, width: int = 80) -> str:
     """Render a page as one string."""
-    return "\n".join(lines(page))
+    return "\n".join(lines(page, width))
 
 
 def instance(name: str, state: State = State.RUNNING) -> Instance:
@@ -179,6 +179,16 @@ def test_logins_are_listed_only_when_given() -> None:
     links = [Link("api", "http://127.0.0.1:8000", "uploads")]
     assert "login" not in text(links_table(links))
     assert "rabbitmq login  lab / geheim" in text(links_table(links, [Login("rabbitmq", "lab", "geheim")]))
+
+
+@pytest.mark.parametrize("width", [80, 60, 44])
+def test_addresses_and_logins_are_never_cut(width: int) -> None:
+    """They are there to be copied; at 80 columns nothing else is cut either."""
+    links = [Link("rabbitmq management", "http://127.0.0.1:23072", "RabbitMQ in the browser")]
+    found = text(links_table(links, [Login("rabbitmq", "lab", "p" * 20)]), width)
+    assert "http://127.0.0.1:23072" in found
+    assert "p" * 20 in found
+    assert ("in the browser" in found) is (width > 60)
 
 
 def test_progress_keeps_one_line_an_instance() -> None:
