@@ -18,7 +18,7 @@ from pika.exceptions import AMQPError
 from pika.spec import Basic
 
 from services.common.broker import Delivery, Depth, Handler, Outgoing, Settlement
-from services.common.confirms import Confirms
+from services.common.confirms import Confirms, failed
 from services.common.errors import BrokerUnavailable
 from services.common.pika_async import Channel, close_connection, declare_queue, open_connection
 from services.common.topology import Declarations, Queue
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0)
 HEARTBEAT_S = 30
 BLOCKED_TIMEOUT_S = 60
+EXPIRY_CHECK_S = 0.5
 
 Prepare = Callable[[Channel], Awaitable[str]]
 Lost = Callable[[AsyncioConnection, BaseException], None]
@@ -56,7 +57,7 @@ class AmqpBroker:
         self._subscriptions: list[_Subscription] = []
         self._up = asyncio.Event()
         self._lost = asyncio.Event()
-        self._keeper: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self.version = ""
 
     @property
@@ -66,15 +67,17 @@ class AmqpBroker:
 
     async def __aenter__(self) -> Self:
         """Begin to connect, in the background."""
-        self._keeper = asyncio.create_task(self._keep_connected())
+        self._tasks = [
+            asyncio.create_task(self._keep_connected()),
+            asyncio.create_task(self._expire_forever()),
+        ]
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         """Close; what was unacknowledged goes back to its queue."""
-        if self._keeper:
-            self._keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._disconnect()
 
     async def ready(self, timeout_s: float | None = None) -> None:
@@ -85,10 +88,10 @@ class AmqpBroker:
             where = f"{self._parameters.host}:{self._parameters.port}"
             raise BrokerUnavailable(f"RabbitMQ at {where} did not answer within {timeout_s:g} s") from None
 
-    async def publish(self, message: Outgoing) -> None:
-        """Publish and wait for the confirm."""
+    def publish(self, message: Outgoing) -> asyncio.Future[None]:
+        """Publish; the future ends with the confirm."""
         if self._publisher is None:
-            raise BrokerUnavailable("no connection to RabbitMQ; nothing was sent")
+            return failed(BrokerUnavailable("no connection to RabbitMQ; nothing was sent"))
         properties = pika.BasicProperties(
             content_type="application/json",
             delivery_mode=2,
@@ -101,13 +104,8 @@ class AmqpBroker:
                 message.exchange, message.routing_key, message.body, properties, message.mandatory
             )
         except AMQPError as error:
-            raise BrokerUnavailable(f"the connection to RabbitMQ broke: {error!r}") from error
-        outcome = self._confirms.add(message.message_id)
-        try:
-            async with asyncio.timeout(self._confirm_timeout_s):
-                await outcome
-        except TimeoutError:
-            raise BrokerUnavailable(f"no confirm within {self._confirm_timeout_s:g} s") from None
+            return failed(BrokerUnavailable(f"the connection to RabbitMQ broke: {error!r}"))
+        return self._confirms.add(message.message_id)
 
     async def consume(self, queue: Queue | str, handler: Handler, *, prefetch: int) -> _Subscription:
         """Call `handler` in a task of its own for each delivery, at most `prefetch` at once."""
@@ -209,6 +207,12 @@ class AmqpBroker:
             await self._lost.wait()
             log.warning("broker_lost")
             await self._disconnect()
+
+    async def _expire_forever(self) -> None:
+        # One look at all of them costs less than a timer for each publish.
+        while True:
+            await asyncio.sleep(min(EXPIRY_CHECK_S, self._confirm_timeout_s))
+            self._confirms.expire(self._confirm_timeout_s)
 
     async def _connect(self) -> None:
         self._lost.clear()

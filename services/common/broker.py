@@ -104,10 +104,10 @@ class Broker(Protocol):
     async def ready(self, timeout_s: float | None = None) -> None:
         """Wait until connected; raise `BrokerUnavailable` after `timeout_s` seconds."""
 
-    async def publish(self, message: Outgoing) -> None:
-        """Publish and wait for the confirm.
+    def publish(self, message: Outgoing) -> Awaitable[None]:
+        """Send at once; awaiting the result waits for the confirm.
 
-        Raise `BrokerUnavailable` when there is no connection or no confirm (the outcome is unknown) and
+        It raises `BrokerUnavailable` when there is no connection or no confirm (the outcome is unknown) and
         `Unroutable` when a mandatory message reached no queue.
         """
 

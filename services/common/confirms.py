@@ -9,6 +9,8 @@ See https://www.rabbitmq.com/docs/confirms
 from __future__ import annotations
 
 import asyncio
+import itertools
+import time
 from dataclasses import dataclass
 
 from services.common.errors import BrokerUnavailable, QueueLabError, Unroutable
@@ -17,6 +19,7 @@ from services.common.errors import BrokerUnavailable, QueueLabError, Unroutable
 @dataclass(frozen=True, slots=True)
 class _Publish:
     message_id: str
+    sent_at: float
     outcome: asyncio.Future[None]
 
 
@@ -32,7 +35,7 @@ class Confirms:
         """Note a publish just sent; the future ends with its confirm."""
         self._last_tag += 1
         outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting[self._last_tag] = _Publish(message_id, outcome)
+        self._waiting[self._last_tag] = _Publish(message_id, time.monotonic(), outcome)
         return outcome
 
     def returned(self, message_id: str) -> None:
@@ -52,6 +55,14 @@ class Confirms:
         """Fail a publish, or all up to it: a queue is full, or could not store it."""
         for publish in self._take(tag, multiple=multiple):
             _fail(publish, BrokerUnavailable("RabbitMQ refused the message: the queue is full"))
+
+    def expire(self, age_s: float) -> None:
+        """Fail all that were sent more than `age_s` seconds ago; a confirm that still comes is ignored."""
+        due = time.monotonic() - age_s
+        # In the order in which they were sent, so the first one that is young enough ends the search.
+        late = list(itertools.takewhile(lambda tag: self._waiting[tag].sent_at < due, self._waiting))
+        for tag in late:
+            _fail(self._waiting.pop(tag), BrokerUnavailable(f"no confirm within {age_s:g} s"))
 
     def lost(self, error: QueueLabError) -> None:
         """Fail all that is still unconfirmed, and start numbering anew."""
@@ -74,3 +85,11 @@ def _fail(publish: _Publish, error: QueueLabError) -> None:
         publish.outcome.set_exception(error)
         # Who published may have given up waiting; then nobody reads this, and that is no fault.
         publish.outcome.exception()
+
+
+def failed(error: QueueLabError) -> asyncio.Future[None]:
+    """Return the outcome of a publish that failed before it was sent."""
+    outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    outcome.set_exception(error)
+    outcome.exception()  # read, in case that who published does not wait for it
+    return outcome

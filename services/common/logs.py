@@ -38,6 +38,8 @@ EVENTS = (
     "request_failed",
 )
 
+# Made once: json.dumps would make one for each line.
+_ENCODER = json.JSONEncoder(default=str, ensure_ascii=False)
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -59,7 +61,7 @@ class JsonFormatter(logging.Formatter):
         line |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return _ENCODER.encode(line)
 
 
 def configure(level: str, instance: str) -> None:
@@ -67,6 +69,9 @@ def configure(level: str, instance: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(instance))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # What the lines do not show need not be found out; see "Optimization" in Python's logging how-to.
+    logging._srcfile = None  # noqa: SLF001 - the documented switch
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # pika reports every connection attempt with a traceback; our own events say the same in one line.
     logging.getLogger("pika").setLevel(logging.CRITICAL)
     # So do urllib3 with each retry, and the form parser with each form that is none.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, Self
 
 from services.common.broker import Delivery, Depth, Handler, Outgoing, Settlement
+from services.common.confirms import failed
 from services.common.errors import BrokerUnavailable, ObjectMissing, StorageUnavailable, Unroutable
 from services.common.storage import CHUNK_BYTES, StoredObject
 from services.common.topology import Binding, Declarations, Queue
@@ -119,12 +120,15 @@ class MemoryBroker:
         if not self.connected:
             raise BrokerUnavailable(f"the broker did not answer within {timeout_s} s")
 
-    async def publish(self, message: Outgoing) -> None:
+    def publish(self, message: Outgoing) -> asyncio.Future[None]:
         """Route a message to its queues."""
         if not self.connected:
-            raise BrokerUnavailable("no connection; nothing was sent")
+            return failed(BrokerUnavailable("no connection; nothing was sent"))
         if not self._route(_Message(message, dict(message.headers))) and message.mandatory:
-            raise Unroutable
+            return failed(Unroutable())
+        sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        sent.set_result(None)
+        return sent
 
     async def consume(self, queue: Queue | str, handler: Handler, *, prefetch: int) -> _Consumer:
         """Call `handler` in a task of its own for each delivery."""

@@ -162,9 +162,7 @@ class Consumer:
         log.info("job_started", extra={"job_id": job.job_id, "attempt": attempt.number})
         started = self._event(attempt, "job.started", redelivered=delivery.redelivered)
         # Its confirm is awaited with the last one: order on one channel is kept without the wait in between.
-        announced = asyncio.create_task(self._broker.publish(event_envelope(started)))
-        # After a bug in the work nobody awaits it.
-        announced.add_done_callback(lambda task: task.cancelled() or task.exception())
+        announced = self._broker.publish(event_envelope(started))
         try:
             done = await self._workshop.do(job)
         except QueueLabError as error:
@@ -174,7 +172,9 @@ class Consumer:
         attempt.clock.update(done.clock)
         attempt.clock["finished"] = time.time()
         completed = self._event(attempt, "job.completed", outputs=done.outputs)
-        await asyncio.gather(announced, self._broker.publish(event_envelope(completed)))
+        told = self._broker.publish(event_envelope(completed))
+        await announced
+        await told
         delivery.ack()
         self.tally.done += 1
         _observe(attempt.clock)

@@ -144,7 +144,7 @@ async def test_pending_publishes_fail_at_once(seam: Seam) -> None:
     """When the connection breaks, nobody waits for a confirm until its time is up."""
     async with _through_a_proxy(seam, confirm_timeout_s=60) as (broker, proxy):
         proxy.links[0].hold("down")
-        publishes = [asyncio.create_task(broker.publish(seam.message())) for _ in range(10)]
+        publishes = [broker.publish(seam.message()) for _ in range(10)]
         await eventually(lambda: proxy.links[0].waiting["down"] > 0)
         proxy.cut()
         async with asyncio.timeout(5):

@@ -19,6 +19,7 @@ from PIL import Image
 from services.api.app import assemble, build
 from services.api.settings import ApiSettings
 from services.common.broker import Delivery, Outgoing
+from services.common.confirms import failed
 from services.common.errors import BrokerUnavailable
 from services.common.jobs import JobStore
 from services.common.messages import Event, Job
@@ -80,6 +81,14 @@ class Api:
         """Run a coroutine on the API's loop."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(10)
 
+    def publish(self, message: Outgoing) -> None:
+        """Publish a message past the API."""
+
+        async def send() -> None:
+            await self.broker.publish(message)
+
+        self.run(send())
+
     def jobs(self, queue: str = "image.jobs") -> list[Job]:
         """Take all jobs that wait in a queue."""
         return [Job.decode(delivery.body) for delivery in self._take(queue)]
@@ -102,16 +111,20 @@ class Api:
         return self.run(take())
 
 
+def unconfirmed() -> asyncio.Future[None]:
+    """Return the outcome of a publish without its confirm."""
+    return failed(BrokerUnavailable("no confirm within 10 s"))
+
+
 class Unconfirming(MemoryBroker):
     """A broker that takes messages of one exchange and never confirms them."""
 
     exchange = JOBS
 
-    async def publish(self, message: Outgoing) -> None:
+    def publish(self, message: Outgoing) -> asyncio.Future[None]:
         """Route a message, and break the connection before the confirm."""
-        await super().publish(message)
-        if message.exchange == self.exchange:
-            raise BrokerUnavailable("no confirm within 10 s")
+        outcome = super().publish(message)
+        return unconfirmed() if message.exchange == self.exchange else outcome
 
 
 def picture(width: int = 64, height: int = 48, kind: str = "JPEG") -> bytes:

@@ -25,12 +25,13 @@ class RecordingBroker(MemoryBroker):
         self.log: list[str] = []
         self.published: list[Outgoing] = []
 
-    async def publish(self, message: Outgoing) -> None:
-        """Publish, and remember it once it is confirmed."""
-        await super().publish(message)
-        self.published.append(message)
-        name = message.exchange if message.exchange == DEAD else message.routing_key
-        self.log.append(name)
+    def publish(self, message: Outgoing) -> asyncio.Future[None]:
+        """Publish, and remember it when it is confirmed."""
+        outcome = super().publish(message)
+        if outcome.exception() is None:
+            self.published.append(message)
+            self.log.append(message.exchange if message.exchange == DEAD else message.routing_key)
+        return outcome
 
     def events(self) -> list[Event]:
         """Return the events of jobs."""

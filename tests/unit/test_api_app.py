@@ -74,7 +74,7 @@ def test_queues_are_listed_with_their_depth(api: Api) -> None:
     retry = retry_queue("text.jobs", 15)
     assert retry not in names
     api.post("/produce", {"payload": 1})
-    api.run(api.broker.publish(message(JOBS, retry)))
+    api.publish(message(JOBS, retry))
     found = {queue["name"]: queue for queue in answer(api.get("/queues"))["queues"]}
     assert found["text.jobs"] == {"name": "text.jobs", "ready": 1, "consumers": 0}
     assert found[retry]["ready"] == 1
@@ -82,7 +82,7 @@ def test_queues_are_listed_with_their_depth(api: Api) -> None:
 
 def test_dead_letters_are_counted(api: Api) -> None:
     """The count is the queue's, the reasons are the job table's."""
-    api.run(api.broker.publish(message(DEAD, "")))
+    api.publish(message(DEAD, ""))
     found = answer(api.get("/dlq/stats"))
     assert set(found) == {"dlq", "failed_messages", "timestamp", "by_reason"}
     assert (found["dlq"], found["failed_messages"], found["by_reason"]) == ("dead-letter", 1, {})

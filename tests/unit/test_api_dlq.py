@@ -40,7 +40,7 @@ def bury(api: Api, body: bytes, message_id: str, at: float = ABOUT.at) -> None:
         message_id=message_id,
         headers=replace(ABOUT, at=at).headers(),
     )
-    api.run(api.broker.publish(message))
+    api.publish(message)
 
 
 def failed_job(api: Api) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +13,11 @@ import pytest
 import urllib3
 
 from services.common.broker import Outgoing
-from services.common.errors import BrokerUnavailable
 from services.common.jobs import Filter
 from services.common.messages import Event
 from services.common.testing import MemoryBroker, MemoryStore
 from services.common.topology import JOBS, declarations
-from tests.support.api import Api, answer, code, picture, running
+from tests.support.api import Api, answer, code, picture, running, unconfirmed
 
 
 @pytest.fixture
@@ -31,12 +31,13 @@ class Forgetful(MemoryBroker):
 
     lost = False
 
-    async def publish(self, message: Outgoing) -> None:
+    def publish(self, message: Outgoing) -> asyncio.Future[None]:
         """Route a message; break the connection before the first confirm."""
-        await super().publish(message)
-        if message.exchange == JOBS and not self.lost:
-            self.lost = True
-            raise BrokerUnavailable("no confirm within 10 s")
+        outcome = super().publish(message)
+        if message.exchange != JOBS or self.lost:
+            return outcome
+        self.lost = True
+        return unconfirmed()
 
 
 def send(api: Api, key: str, data: bytes = picture(), **fields: str) -> urllib3.BaseHTTPResponse:

@@ -26,6 +26,7 @@ from services.common.jobs import JobStore, NewJob
 from services.common.messages import Clock
 from services.common.testing import MemoryStore
 from tests.support.api import picture
+from tests.support.examples import new_job
 
 
 class GatedTable(JobStore):
@@ -52,28 +53,15 @@ def table(tmp_path: Path) -> Iterator[GatedTable]:
     table.close()
 
 
-def birth(job_id: str) -> NewJob:
-    return NewJob(
-        job_id=job_id,
-        kind="text",
-        operations="",
-        filename="",
-        original_key="",
-        file_size=0,
-        priority=0,
-        created_at=1.0,
-    )
-
-
 def test_writes_that_come_during_a_commit_share_the_next(table: GatedTable) -> None:
     """Twenty writes behind a slow commit are one transaction, births and confirms together."""
     table.create_schema()
 
     async def work() -> None:
         rows = Rows(table)
-        first = asyncio.create_task(rows.add([birth("first")]))
+        first = asyncio.create_task(rows.add([new_job(job_id="first")]))
         await asyncio.to_thread(table.begun.wait, 10)
-        others = [asyncio.create_task(rows.add([birth(f"{number}")])) for number in range(19)]
+        others = [asyncio.create_task(rows.add([new_job(job_id=f"{number}")])) for number in range(19)]
         others.append(asyncio.create_task(rows.mark_queued("first", {"accepted": 1.0})))
         await asyncio.sleep(0)
         table.gate.set()
@@ -94,10 +82,10 @@ def test_a_commit_that_fails_fails_for_all_in_it(table: GatedTable) -> None:
     async def work() -> list[BaseException | None]:
         rows = Rows(table)
         found = await asyncio.gather(
-            *(rows.add([birth(f"{number}")]) for number in range(3)), return_exceptions=True
+            *(rows.add([new_job(job_id=f"{number}")]) for number in range(3)), return_exceptions=True
         )
         table.create_schema()
-        await rows.add([birth("later")])
+        await rows.add([new_job(job_id="later")])
         rows.close()
         return found
 

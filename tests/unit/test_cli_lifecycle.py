@@ -17,7 +17,7 @@ from labkit.cli.context import ask_person
 from labkit.cli.options import complete_instances, complete_layouts, complete_scale, complete_targets
 from labkit.errors import LabError
 from labkit.stack import WORKERS
-from services.common.jobs import NewJob
+from tests.support.examples import new_job
 from tests.support.lab import ForgetfulRuntime, World
 
 
@@ -149,7 +149,7 @@ def test_reset_empties_everything_and_restores_the_defaults(world: World) -> Non
     world.waiting = 4
     world.store.objects["originals/1"] = (b"x", "image/png")
     table = world.jobs()
-    table.add([new_job("one"), new_job("two")])
+    table.add([new_job(job_id="one"), new_job(job_id="two")])
     result = world.run("reset", "--yes")
     assert result.exit_code == 0
     assert "Removed 4 messages, 2 jobs, 1 object." in result.stdout
@@ -160,20 +160,6 @@ def test_reset_empties_everything_and_restores_the_defaults(world: World) -> Non
     assert environment["LAB_LAYOUT"] == "single"
     assert table.count_by_status() == {}
     table.close()
-
-
-def new_job(job_id: str) -> NewJob:
-    """Make a row of the job table."""
-    return NewJob(
-        job_id=job_id,
-        kind="text",
-        operations="",
-        filename="",
-        original_key="",
-        file_size=0,
-        priority=0,
-        created_at=1.0,
-    )
 
 
 def test_reset_asks_first(world: World) -> None:

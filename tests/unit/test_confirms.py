@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.confirms import Confirms
+from services.common.confirms import Confirms, failed
 from services.common.errors import BrokerUnavailable, Unroutable
 
 
@@ -118,3 +118,24 @@ def test_any_confirms_settle_each_publish_at_most_once(confirmed: list[tuple[int
         confirms.lost(BrokerUnavailable())
 
     asyncio.run(settle())
+
+
+async def test_a_publish_expires() -> None:
+    """What waited too long fails, what did not goes on waiting, and a late confirm is ignored."""
+    confirms = Confirms()
+    old = confirms.add("old")
+    confirms.expire(60)
+    assert not old.done()
+    confirms.expire(-1)
+    with pytest.raises(BrokerUnavailable, match="no confirm within"):
+        await old
+    young = confirms.add("young")
+    confirms.confirmed(2, multiple=True)
+    await young
+
+
+async def test_a_publish_that_failed_before_it_was_sent_need_not_be_awaited() -> None:
+    """Its outcome has the error, and nobody complains when it is dropped."""
+    with pytest.raises(BrokerUnavailable):
+        await failed(BrokerUnavailable("no connection"))
+    failed(BrokerUnavailable("no connection"))

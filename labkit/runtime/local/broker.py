@@ -15,6 +15,8 @@ from labkit.runtime.local.ports import HOST
 from labkit.runtime.private import make_private_dir, write_private
 from labkit.stack import Service
 
+WAL_BYTES = 64 * 1024 * 1024
+
 
 def server_script() -> Path:
     """Find the script that starts a node. Raises MissingProgram."""
@@ -80,6 +82,9 @@ class Node:
             "default_pass": self._credentials.amqp_password,
             # Rates and lengths shown to people are one second old, not five.
             "collect_statistics_interval": 1000,
+            # What is in the log is in memory, too: by default up to 512 MB, which a laptop would rather keep.
+            # https://www.rabbitmq.com/docs/persistence-conf#quorum-queues
+            "raft.wal_max_size_bytes": WAL_BYTES,
             "log.console": "true",
             "log.file": "false",
         }
