@@ -18,19 +18,22 @@ if TYPE_CHECKING:
     from labkit.client import ApiClient
 
 AT_ONCE = 4
-FOUND, NOT_FINISHED = 200, 409
+FOUND, NOT_FINISHED, SERVER_ERROR = 200, 409, 500
 BEHIND_S = 20.0
 POLL_S = 0.2
 
 
 async def verify(client: ApiClient, records: Sequence[Record]) -> None:
-    """Set `verified` on each completed record that has an expectation."""
+    """Set `verified` on each completed record that has an expectation; None when nobody gave an answer."""
     slots = asyncio.Semaphore(AT_ONCE)
+    given_up = asyncio.Event()
 
     async def one(record: Record, expected: Expected) -> None:
         async with slots:
-            data = await _fetch(client, f"/jobs/{record.job_id}/result")
-            record.verified = data is not None and await asyncio.to_thread(matches, data, expected)
+            status, data = await _fetch(client, f"/jobs/{record.job_id}/result", given_up)
+            if status is None or status >= SERVER_ERROR:
+                return
+            record.verified = status == FOUND and await asyncio.to_thread(matches, data, expected)
 
     async with asyncio.TaskGroup() as group:
         for record in records:
@@ -38,18 +41,25 @@ async def verify(client: ApiClient, records: Sequence[Record]) -> None:
                 group.create_task(one(record, record.planned.expected))
 
 
-async def _fetch(client: ApiClient, path: str) -> bytes | None:
-    """Return the bytes, waiting while the job table is behind the events; None when there are none."""
+async def _fetch(client: ApiClient, path: str, given_up: asyncio.Event) -> tuple[int | None, bytes]:
+    """Return status and bytes; None is no answer.
+
+    Wait while the job table is behind the events, or the API or its store is away: until `given_up`.
+    """
     deadline = time.monotonic() + BEHIND_S
     while True:
+        status: int | None
         try:
             status, data = await client.download(path)
         except ApiUnreachable:
-            return None
-        if status == NOT_FINISHED and time.monotonic() < deadline:
-            await asyncio.sleep(POLL_S)
-            continue
-        return data if status == FOUND else None
+            status, data = None, b""
+        settled = status is not None and status != NOT_FINISHED and status < SERVER_ERROR
+        if settled:
+            return status, data
+        if given_up.is_set() or time.monotonic() >= deadline:
+            given_up.set()  # those that come after need not wait as long for the same
+            return status, data
+        await asyncio.sleep(POLL_S)
 
 
 def matches(data: bytes, expected: Expected) -> bool:
