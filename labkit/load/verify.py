@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from labkit.client import ApiClient
 
 AT_ONCE = 4
-FOUND, NOT_FINISHED = 200, 409
+FOUND, NOT_FINISHED, SERVER_ERROR = 200, 409, 500
 BEHIND_S = 20.0
 POLL_S = 0.2
 SEED = 1
@@ -28,14 +28,18 @@ SEED = 1
 async def verify(client: ApiClient, records: Sequence[Record], sample: int | None = None) -> None:
     """Set `verified` on completed records that have an expectation: on all, or on `sample` of them.
 
-    The sample is drawn with a fixed seed, so that the same run is looked at in the same places.
+    It stays None where nobody gave an answer. The sample is drawn with a fixed seed, so that the same run is
+    looked at in the same places.
     """
     slots = asyncio.Semaphore(AT_ONCE)
+    given_up = asyncio.Event()
 
     async def one(record: Record, expected: Expected) -> None:
         async with slots:
-            data = await _fetch(client, f"/jobs/{record.job_id}/result")
-            record.verified = data is not None and await asyncio.to_thread(matches, data, expected)
+            status, data = await _fetch(client, f"/jobs/{record.job_id}/result", given_up)
+            if status is None or status >= SERVER_ERROR:
+                return
+            record.verified = status == FOUND and await asyncio.to_thread(matches, data, expected)
 
     async with asyncio.TaskGroup() as group:
         for record in _sampled(records, sample):
@@ -48,18 +52,25 @@ def _sampled(records: Sequence[Record], sample: int | None) -> list[Record]:
     return found if sample is None or sample >= len(found) else random.Random(SEED).sample(found, sample)
 
 
-async def _fetch(client: ApiClient, path: str) -> bytes | None:
-    """Return the bytes, waiting while the job table is behind the events; None when there are none."""
+async def _fetch(client: ApiClient, path: str, given_up: asyncio.Event) -> tuple[int | None, bytes]:
+    """Return status and bytes; None is no answer.
+
+    Wait while the job table is behind the events, or the API or its store is away: until `given_up`.
+    """
     deadline = time.monotonic() + BEHIND_S
     while True:
+        status: int | None
         try:
             status, data = await client.download(path)
         except ApiUnreachable:
-            return None
-        if status == NOT_FINISHED and time.monotonic() < deadline:
-            await asyncio.sleep(POLL_S)
-            continue
-        return data if status == FOUND else None
+            status, data = None, b""
+        settled = status is not None and status != NOT_FINISHED and status < SERVER_ERROR
+        if settled:
+            return status, data
+        if given_up.is_set() or time.monotonic() >= deadline:
+            given_up.set()  # those that come after need not wait as long for the same
+            return status, data
+        await asyncio.sleep(POLL_S)
 
 
 def matches(data: bytes, expected: Expected) -> bool:

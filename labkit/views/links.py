@@ -22,9 +22,13 @@ Row = tuple[str, str, str]
 
 def links_table(links: Sequence[Link], logins: Sequence[Login] = ()) -> RenderableType:
     """Return the URLs, and the logins under them if there are any."""
-    rows = [(link.name, link.url, link.summary) for link in links]
-    rows += [(f"{login.name} login", f"{login.user} / {login.password}", "") for login in logins]
-    return _grid(rows)
+    urls = _grid([(link.name, link.url, link.summary) for link in links])
+    if not logins:
+        return urls
+    # A table of their own: passwords are wide, and what an address is for would be cut.
+    return Group(
+        urls, _grid([(f"{login.name} login", f"{login.user} / {login.password}", "") for login in logins])
+    )
 
 
 def next_steps(layout: Layout) -> Sequence[tuple[str, str]]:

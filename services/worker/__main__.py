@@ -13,6 +13,7 @@ from services.common.program import read, run, serving
 from services.worker.consumer import Consumer, Policy
 from services.worker.faults import FaultSwitch
 from services.worker.heart import Heart
+from services.worker.quiet import silence_libtiff
 from services.worker.settings import WorkerSettings
 from services.worker.work import Workshop
 
@@ -63,6 +64,7 @@ async def begin(faults: FaultSwitch, consumer: Consumer, settings: WorkerSetting
 def main() -> int:
     """Read the settings and run."""
     settings = read(WorkerSettings, "worker")
+    silence_libtiff()
     return run(settings, "worker", lambda stop: work(settings, stop))
 
 

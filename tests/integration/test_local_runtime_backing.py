@@ -2,6 +2,7 @@
 
 import base64
 import http.client
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -136,6 +137,22 @@ def test_a_killed_broker_comes_back_with_its_queues(stack: LocalRuntime, project
     assert (after.state, after.restarts) == (State.RUNNING, before.restarts + 1)
     assert after.id != before.id
     management(stack, "GET", "/api/queues/%2F/kept")
+
+
+def test_what_a_killed_store_was_writing_can_be_written_again(stack: LocalRuntime, project: Project) -> None:
+    """A file that it left unfinished does not make that key unwritable for ever."""
+    bucket = "torn"
+    if not store_of(stack).bucket_exists(bucket):
+        store_of(stack).make_bucket(bucket)
+    store_of(stack).put_object(bucket, "a/key", io.BytesIO(b"before"), 6)
+    [unfinished] = (
+        path.with_suffix(".json.tmp") for path in project.data_dir.glob(f"*/{bucket}/.nanio-meta/a/key.json")
+    )
+    unfinished.touch()
+    stack.kill("object-store-1")
+    stack.wait_ready("object-store-1")
+    store_of(stack).put_object(bucket, "a/key", io.BytesIO(b"after"), 5)
+    assert store_of(stack).stat_object(bucket, "a/key").size == 5
 
 
 def test_an_orphaned_node_is_cleared_away(stack: LocalRuntime, project: Project) -> None:

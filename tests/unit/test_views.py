@@ -13,12 +13,11 @@ from rich.console import Console, RenderableType
 from labkit.effective import Setting
 from labkit.links import Link, Login
 from labkit.overview import Overview, QueueDepth
-from labkit.queries import QUERIES
 from labkit.runtime.base import Event, Instance, LogLine, Progress, State, Stats
 from labkit.suite import Outcome, Part
 from labkit.uploads import Upload
 from labkit.views import style
-from labkit.views.dlq import dead_letters, letters_table
+from labkit.views.dlq import dead_letters
 from labkit.views.help import Section, help_page
 from labkit.views.instances import instances_table
 from labkit.views.jobs import BAR_WIDTH, job_page, jobs_table, uploads_table, waterfall
@@ -26,11 +25,9 @@ from labkit.views.links import links_table, ready
 from labkit.views.logs import log_line, log_record
 from labkit.views.problem import problem, spoken
 from labkit.views.progress import progress_line, progress_table
-from labkit.views.query import query_page
 from labkit.views.settings import settings_table
 from labkit.views.status import status_page
 from labkit.views.suite import suite_table
-from services.common.control import Faults
 
 NOW = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -43,9 +40,9 @@ def lines(page: RenderableType, width: int = 80) -> list[str]:
     return [line.rstrip() for line in capture.get().splitlines()]
 
 
-def text(page: RenderableType) -> str:
+def text(page: RenderableType, width: int = 80) -> str:
     """Render a page as one string."""
-    return "\n".join(lines(page))
+    return "\n".join(lines(page, width))
 
 
 def instance(name: str, state: State = State.RUNNING) -> Instance:
@@ -224,30 +221,6 @@ def test_a_waterfall_stops_where_the_job_is() -> None:
     assert len(lines(waterfall({}))) == 1
 
 
-def test_a_waterfall_of_a_failed_job_shows_its_work() -> None:
-    """Where the stages of an image are missing, there is one bar from start to end."""
-    clock = {"accepted": 1.0, "published": 1.1, "started": 1.3, "finished": 1.8, "notified": 1.9}
-    found = lines(waterfall(clock))
-    assert [line[:10].strip() for line in found[1:]] == ["accept", "queue wait", "work", "notify"]
-    assert "500 ms" in found[3]
-
-
-def test_a_waterfall_says_where_earlier_attempts_are() -> None:
-    """What a later attempt stamped anew holds those before it."""
-    found = text(job_page(job(attempts=2), ""))
-    assert "wait, tries" in found
-    assert "queue wait" not in found
-
-
-def test_a_job_lists_its_files() -> None:
-    """An image with its pixels, anything else without."""
-    picture = {"name": "result", "content_type": "image/png", "size": 5100, "width": 80, "height": 60}
-    facts = {"name": "metadata", "content_type": "application/json", "size": 300, "width": 0, "height": 0}
-    found = text(job_page(job(outputs=[picture, facts]), ""))
-    assert "image/png (80x60, 5 kB)" in found
-    assert "application/json (300 B)" in found
-
-
 def test_a_failed_job_says_why_and_where_to_look() -> None:
     """The page of a failed job shows reason, message and the command for its worker's log."""
     failed = job(status="failed", reason="permanent", error_message="the image is cut short")
@@ -281,34 +254,6 @@ def test_dead_letters_count_by_reason() -> None:
     assert "1 message in dead-letter" in text(dead_letters(stats))
     assert "permanent" in text(dead_letters(stats))
     assert text(dead_letters({**stats, "failed_messages": 0, "by_reason": {}})) == "0 messages in dead-letter"
-
-
-def test_a_dead_letter_is_a_line() -> None:
-    """The id is whole; the long message is on the letter's own page."""
-    letter = {"job_id": "1" * 32, "reason": "attempts_spent", "error_code": "injected_fault", "attempt": 4}
-    found = lines(letters_table([{**letter, "replays": 1}, {**letter, "replays": None}]))
-    assert found[1].split() == ["1" * 32, "attempts_spent,", "injected_fault", "4", "1"]
-    assert len(found) == 3
-
-
-def test_status_says_which_fault_is_active() -> None:
-    """Who looks at slow jobs must see that they are slow on purpose."""
-    slow = overview(faults=Faults(delays_s={"convert": 0.5}))
-    assert "Fault active: convert takes 500 ms longer." in text(status_page(slow, "local"))
-    assert "active" not in text(status_page(overview(faults=Faults()), "local"))
-
-
-def test_a_query_shows_its_sql_and_lines_up_its_numbers() -> None:
-    """Numbers with a point have three digits behind it, whatever the database leaves away."""
-    found = lines(query_page("select 1", ("operations", "mean_s"), [("resize", 0.02), ("rotate", None)]))
-    assert found[0] == "select 1"
-    assert found[3:] == ["resize       0.020", "rotate           -"]
-
-
-@pytest.mark.parametrize("sql", QUERIES.values(), ids=QUERIES)
-def test_queries_fit_a_terminal(sql: str) -> None:
-    """The SQL is there to be read."""
-    assert max(map(len, sql.splitlines())) <= 80
 
 
 def test_a_json_log_line_becomes_readable() -> None:

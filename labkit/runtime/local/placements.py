@@ -10,6 +10,7 @@ from pathlib import Path
 from labkit.project import Project
 from labkit.runtime.credentials import Credentials
 from labkit.runtime.local.broker import Node
+from labkit.runtime.local.hooks import OBJECTS
 from labkit.runtime.local.ports import HOST
 from labkit.runtime.private import make_private_dir
 from labkit.stack import Launch, Options, Service, instance_number, launches
@@ -96,7 +97,7 @@ class Placer:
             "NANIO_ACCESS_KEY": launch.env["LAB_S3_ACCESS_KEY"],
             "NANIO_SECRET_KEY": launch.env["LAB_S3_SECRET_KEY"],
         }
-        return argv, keys
+        return argv, {**keys, OBJECTS: str(self._objects)}
 
     def prepare(self, placement: Placement) -> None:
         """Write the files that the instance needs before it starts."""
