@@ -25,6 +25,7 @@ from labkit.cli import (
     load,
     look,
     monitor,
+    notebook,
     results,
 )
 from labkit.cli.context import Lab
@@ -84,7 +85,22 @@ class Root(TyperGroup):
 
 
 app = typer.Typer(cls=Root, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
-for group in (lifecycle, demo, load, look, monitor, results, instances, jobs, dlq, db, chaos, bench, kit):
+for group in (
+    lifecycle,
+    demo,
+    load,
+    look,
+    monitor,
+    results,
+    notebook,
+    instances,
+    jobs,
+    dlq,
+    db,
+    chaos,
+    bench,
+    kit,
+):
     app.add_typer(group.app)
 
 
