@@ -5,6 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from labkit import queueing
 from labkit.notebooks.pictures import (
     BLUE,
     COLOURS,
@@ -38,6 +39,7 @@ __all__ = [
     "level",
     "name_lines",
     "percentiles",
+    "queueing",
     "read_run",
     "read_runs",
     "say",

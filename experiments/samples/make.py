@@ -40,13 +40,13 @@ def make_mix(lab: Lab) -> None:
 
 def make_scaling(lab: Lab) -> None:
     """Make three runs for each number of workers, in turns: jobs that wait, and jobs that compute."""
-    picture = generate_sample.photo(800, 600, seed=SEED)
+    picture = generate_sample.photo(1600, 1200, seed=SEED)
     for repeat in range(1, REPEATS + 1):
         for workers in (1, 2, 3, 5):
             lab.run(f"scaling/text-{workers}-{repeat}", workers, text(30, 1.0), at_once(30), keep=BARE)
         for workers in (1, 2, 3, 4):
-            blur = same("photo.jpg", picture, 40, "filter,blur,10;convert,png")
-            lab.run(f"scaling/images-{workers}-{repeat}", workers, blur, at_once(40), keep=BARE)
+            blur = same("photo.jpg", picture, 30, "filter,blur,10;convert,png")
+            lab.run(f"scaling/images-{workers}-{repeat}", workers, blur, at_once(30), keep=BARE)
 
 
 def make_clocks(lab: Lab) -> None:

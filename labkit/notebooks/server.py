@@ -35,7 +35,7 @@ def serve(port: int = PORT, *, browser: bool = True, home: Path = HOME) -> int:
     _be_quiet(home)
     environment = {**base_environment(), **_environment(home)}
     command = _command(port, browser=browser)
-    with subprocess.Popen(command, cwd=NOTEBOOKS, env=environment) as process:  # noqa: S603 - our Python
+    with subprocess.Popen(command, cwd=NOTEBOOKS, env=environment) as process:  # noqa: S603 - ours
         try:
             return process.wait()
         except KeyboardInterrupt:

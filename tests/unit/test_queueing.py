@@ -39,7 +39,7 @@ def test_erlang_c_of_the_tables() -> None:
 
 @given(utilisations, services_s)
 def test_one_server_is_the_classic_formula(utilisation: float, service_s: float) -> None:
-    """M/M/1: the wait is s ρ / (1 - ρ), and ρ of all jobs have to wait."""
+    """M/M/1 at utilisation u: the wait is s u / (1 - u), and a share u of all jobs has to wait."""
     found = queueing.mmc(utilisation / service_s, service_s, 1)
     assert found.p_wait == pytest.approx(utilisation)
     assert found.wait_s == pytest.approx(service_s * utilisation / (1 - utilisation), rel=1e-6)
