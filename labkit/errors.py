@@ -97,7 +97,9 @@ class ApiUnreachable(LabError):
     @classmethod
     def of(cls, url: str, cause: BaseException) -> ApiUnreachable:
         """Say that the API at `url` did not answer, and why."""
-        return cls(f"The API at {url} did not answer: {cause or type(cause).__name__}.", "See: labctl status")
+        return cls(
+            f"The API at {url} did not answer: {str(cause) or type(cause).__name__}.", "See: labctl status"
+        )
 
 
 class SupervisorError(LabError):

@@ -37,7 +37,8 @@ def scale(runtime: Runtime, access: Access, service: str, count: int, notify: No
     else:
         with watching(access.broker) as watch:
             done = _scale(runtime, watch, service, before, count, notify)
-    mark(runtime.project, "scale", f"{service}: {before} → {count}", service, begun)
+    if count != before:
+        mark(runtime.project, "scale", f"{service}: {before} → {count}", service, begun)
     return done
 
 

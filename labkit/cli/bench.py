@@ -1,4 +1,4 @@
-"""bench pipeline, messages, accept, soak."""
+"""bench pipeline, messages, accept, load, soak."""
 
 from __future__ import annotations
 
@@ -75,6 +75,20 @@ def accept(ctx: typer.Context, pairs: Pairs = 5, as_json: AsJson = False) -> Non
     queued = arms.backlog(lab.runtime, lab.access(), pairs=pairs)
     data = {**found.as_json(), "p95_ms": [{"empty": one.empty_ms, "full": one.full_ms} for one in queued]}
     lab.show(view.accept(found, queued), data, as_json=as_json)
+
+
+@bench.command(epilog=examples("bench load", "bench load --seconds 20 --json"))
+def load(
+    ctx: typer.Context,
+    seconds: Annotated[float, typer.Option(min=2, max=120, help="How long each load lasts.")] = 10.0,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how late the load generator sends, and what it takes of the processor."""
+    from labkit.bench import load as arms  # noqa: PLC0415 - slow
+
+    lab = _up(ctx, Options(counts={WORKER: 2}), as_json=as_json)
+    found = arms.run(lab.runtime, lab.access(), seconds=seconds, told=view.sending(lab.out))
+    lab.show(view.load(found), {"loads": found}, as_json=as_json)
 
 
 @bench.command(epilog=examples("bench soak", "bench soak --jobs 20000"))

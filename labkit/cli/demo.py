@@ -55,7 +55,7 @@ def _run(lab: Lab, jobs: int) -> Demo:
         def watch(progress: Progress) -> None:
             show(demo_progress(progress))
 
-        return run_demo(lab.running(), lab.access(), jobs=jobs, watch=watch)
+        return run_demo(lab.running(), lab.access(), jobs=jobs, watch=watch, runs=lab.runs)
 
 
 def _near(path: Path) -> Path:

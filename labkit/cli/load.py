@@ -220,6 +220,7 @@ def _load(ctx: typer.Context, asked: Asked, workload: Workload, arrivals: Arriva
                 settings={"seed": asked.seed, "thresholds": list(map(str, asked.thresholds))},
                 watch=show,
                 verify_sample=VERIFY_SAMPLE,
+                runs=lab.runs,
             )
         except Interrupted as stopped:
             found, cut = stopped.measured, True

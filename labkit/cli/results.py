@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
+from labkit import compare as comparing
 from labkit.cli.context import Lab
-from labkit.cli.options import LOOK, AsJson, Yes, examples
-from labkit.errors import NoRun
+from labkit.cli.options import CLASS, LOOK, AsJson, Yes, examples
+from labkit.errors import BadValue, LabError, NoRun
 from labkit.runs.find import directories
 from labkit.runs.read import RunFiles, all_runs, open_run
+from labkit.views.compare import comparison_data, comparison_page
 from labkit.views.results import brief_of, ledger_page, run_page, runs_table
-from labkit.views.style import plural
+from labkit.views.style import COMMAND, plural
 from labkit.words import command
 
 app = typer.Typer()
@@ -97,6 +101,93 @@ def ledger(ctx: typer.Context, run: OptionalRun = None, as_json: AsJson = False)
     lab.show(ledger_page(found), data, as_json=as_json)
     if kept is not True:
         raise typer.Exit(1 if kept is False else 2)
+
+
+@app.command(rich_help_panel=CLASS, epilog=examples("report", "report 2 --open", "report -o lecture.html"))
+def report(
+    ctx: typer.Context,
+    run: OptionalRun = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it there, not into the run.")
+    ] = None,
+    show_it: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a page of a run: pictures and tables in one file."""
+    from labkit.report.page import write_report  # noqa: PLC0415 - matplotlib is slow
+
+    lab = Lab.of(ctx)
+    found = open_run(run, lab.runs)
+    try:
+        place = write_report(found, output).resolve()
+    except OSError as error:
+        raise LabError(f"The page cannot be written: {error}.", "Write it elsewhere: -o FILE") from error
+    lab.show(Text.assemble("Written to ", (near(place), COMMAND)), {"report": str(place)}, as_json=as_json)
+    if show_it:
+        typer.launch(place.as_uri())
+
+
+@app.command(
+    rich_help_panel=CLASS,
+    epilog=examples("compare", "compare 4 1", "compare 6,4,2 5,3,1", "compare --name before --name after"),
+)
+def compare(
+    ctx: typer.Context,
+    sides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[A B]",
+            help="A run, with all its repeats, or several: 5,3,1. Without: the last two set-ups.",
+            autocompletion=complete_runs,
+        ),
+    ] = None,
+    name: Annotated[list[str] | None, typer.Option(help="A name that was run; twice: A and B.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two set-ups, each measured in at least three runs.
+
+    Repeats are found by themselves: finished runs of the same name and settings. The answer has three
+    values: 0 they differ, 1 they are alike within 10%, 2 unknown.
+    """
+    lab = Lab.of(ctx)
+    found = comparing.compare(*_sides(lab, sides or [], name or []))
+    lab.show(comparison_page(found), comparison_data(found), as_json=as_json)
+    if found.differs is not True:
+        raise typer.Exit(1 if found.differs is False else 2)
+
+
+def _sides(lab: Lab, sides: list[str], names: list[str]) -> tuple[list[RunFiles], list[RunFiles]]:
+    """Return the runs of A and B as they were typed. Raises NoRun, BadValue."""
+    runs = all_runs(lab.runs)
+    if len(sides or names) not in (0, 2) or (sides and names):
+        raise BadValue(
+            "A comparison has two sides.",
+            f"Name two runs, or none for the last two set-ups: {command('compare A B')}",
+        )
+    if not sides and not names:
+        return comparing.pair(runs)
+    one, two = (_side(text, lab, runs) for text in sides or names)
+    if not sides or any("," in text for text in sides):
+        return one, two
+    # Two repeats of one set-up: they are meant themselves.
+    same = comparing.setup_of(one[0]) == comparing.setup_of(two[0])
+    return (one[:1], two[:1]) if same else (one, two)
+
+
+def _side(text: str, lab: Lab, runs: list[RunFiles]) -> list[RunFiles]:
+    found = [open_run(part, lab.runs) for part in text.split(",") if part]
+    if not found:
+        raise BadValue(f"{text!r} names no run.", f"See what there is: {command('results list')}")
+    if len(found) > 1:
+        return list({run.path: run for run in found}.values())
+    others = [run for run in comparing.repeats(found[0], runs) if run.path != found[0].path]
+    return [*found, *others]
+
+
+def near(path: Path) -> str:
+    """Return the path as it is typed in the current folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _data(run: RunFiles) -> dict[str, object]:

@@ -94,6 +94,8 @@ def described(arrivals: Arrivals) -> str:
     """Return the arrivals in a few words, as run.json has them."""
     if isinstance(arrivals, ClosedLoop):
         return f"closed loop, {arrivals.concurrency} senders"
+    if not arrivals.offsets_s:
+        return "open loop, no jobs"
     if len(set(arrivals.offsets_s)) == 1:
         return "all at once"
     return f"open loop, {len(arrivals.offsets_s)} jobs in {arrivals.offsets_s[-1]:.1f} s"

@@ -30,7 +30,10 @@ END_S = 5.0
 class Generator:
     """A sending process that is ready to start."""
 
-    def __init__(self, orders: IO[bytes], frames: asyncio.Queue[Frame | None]) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], orders: IO[bytes], frames: asyncio.Queue[Frame | None]
+    ) -> None:
+        self._process = process
         self._orders = orders
         self._frames = frames
 
@@ -39,7 +42,8 @@ class Generator:
 
         Return the CPU seconds that sending took.
         """
-        write(self._orders, begin_at)
+        with contextlib.suppress(BrokenPipeError):  # then there is no frame to come
+            write(self._orders, begin_at)
         while True:
             frame = await self._frame()
             if isinstance(frame, Ended):
@@ -79,7 +83,7 @@ async def generating(plan: Plan) -> AsyncIterator[Generator]:
     reader = threading.Thread(target=_read, args=(answers, loop, frames.put_nowait), name="reports")
     reader.start()
     try:
-        generator = Generator(orders, frames)
+        generator = Generator(process, orders, frames)
         await asyncio.to_thread(write, orders, plan)
         if not isinstance(await generator._frame(), Ready):  # noqa: SLF001 - the other half of this module
             raise TypeError("the first word of a sending process is: ready")

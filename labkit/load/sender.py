@@ -24,7 +24,6 @@ from labkit.load.arrivals import ClosedLoop, OpenLoop
 from labkit.load.requests import Request, requests
 from labkit.load.wire import Ended, Plan, Ready, Report, read, write
 
-WARM_CONNECTIONS = 8
 TELL_EVERY_S = 0.05
 
 
@@ -45,7 +44,7 @@ class Sender:
         workload = self._plan.workload
         self._requests = await requests(workload.jobs, workload.images, self._plan.keys)
         with suppress(ApiUnreachable):  # the sends will tell
-            await asyncio.gather(*(self._client.get("/live") for _ in range(WARM_CONNECTIONS)))
+            await asyncio.gather(*(self._client.get("/live") for _ in range(self._plan.warm)))
         gc.collect()
         gc.freeze()
 

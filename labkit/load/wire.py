@@ -16,6 +16,7 @@ from labkit.load.workloads import Workload
 
 MAX_IN_FLIGHT = 512
 DROP_AFTER_S = 10.0
+WARM_CONNECTIONS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Plan:
     """What to send, and when; `keys` are the idempotency keys, one a job.
 
     At most `max_in_flight` requests are open at once. A job that is due while they are waits for its turn,
-    and is dropped after `drop_after_s` seconds.
+    and is dropped after `drop_after_s` seconds. `warm` connections are opened before the start.
     """
 
     api_url: str
@@ -32,6 +33,7 @@ class Plan:
     keys: Sequence[str]
     max_in_flight: int = MAX_IN_FLIGHT
     drop_after_s: float = DROP_AFTER_S
+    warm: int = WARM_CONNECTIONS
 
 
 class Ready(NamedTuple):

@@ -14,7 +14,7 @@ class Html(str):
     __slots__ = ()
 
 
-def tag(name: str, *children: str, **attributes: str) -> Html:
+def tag(name: str, /, *children: str, **attributes: str) -> Html:
     """Return an element; texts among `children` are escaped. `class_` stands for `class`, `_` for `-`."""
     given = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"' for key, value in attributes.items()
@@ -30,8 +30,12 @@ def joined(parts: Iterable[str]) -> Html:
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]], class_: str = "") -> Html:
-    """Return a table; columns after the first are numbers unless the class says otherwise."""
+    """Return a table; a cell that begins with `<td` is one already."""
     top = tag("tr", *(tag("th", cell) for cell in head))
-    body = (tag("tr", *(tag("td", cell) for cell in row)) for row in rows)
+    body = (tag("tr", *map(_cell, row)) for row in rows)
     made = tag("table", tag("thead", top), tag("tbody", *body), class_=class_)
     return tag("div", made, class_="scroll")
+
+
+def _cell(content: str) -> Html:
+    return content if isinstance(content, Html) and content.startswith("<td") else tag("td", content)

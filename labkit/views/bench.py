@@ -9,10 +9,11 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from labkit.views.style import house_table, size
+from labkit.views.style import duration, house_table, size
 
 if TYPE_CHECKING:
     from labkit.bench.accept import Backlogged
+    from labkit.bench.load import LoadBench
     from labkit.bench.pairs import Comparison, Pair
     from labkit.bench.pipeline import PipelineBench
     from labkit.bench.soak import Leg
@@ -55,6 +56,29 @@ def accept(found: Comparison, queued: Sequence[Backlogged]) -> RenderableType:
     for one in queued:
         table.add_row(f"{one.empty_ms:.0f} ms", f"{one.full_ms:.0f} ms", f"{one.ratio:.2f}")
     return Group(comparison(found), table)
+
+
+def sending(out: Console) -> Callable[[LoadBench], None]:
+    """Return what prints a load as soon as it is over."""
+    return lambda found: out.print(f"{found.load}, {found.target}: {found.answered}/{found.jobs} answered")
+
+
+def load(found: Sequence[LoadBench]) -> RenderableType:
+    """Return lateness and CPU of each load and target."""
+    numbers = ("late P50", "P99", "worst", "CPU", "a job", "collect")
+    table = house_table("load", "target", *numbers, right=numbers)
+    for one in found:
+        late = (one.lateness.p50_ms, one.lateness.p99_ms, one.lateness.max_ms)
+        collect = "-" if one.measuring_cpu_ms is None else f"{one.measuring_cpu_ms:.2f} ms"
+        table.add_row(
+            one.load,
+            one.target,
+            *("-" if value is None else duration(value / 1000) for value in late),
+            f"{one.cpu_percent:.0f}%",
+            f"{one.cpu_ms:.2f} ms",
+            collect,
+        )
+    return table
 
 
 def soak(legs: Sequence[Leg]) -> RenderableType:

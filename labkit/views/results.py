@@ -20,7 +20,7 @@ VERDICTS: Mapping[bool | None, tuple[str, str]] = {
     None: ("unknown", "yellow"),
 }
 _STATES = {"finished": "", "running": "cyan", "interrupted": "yellow"}
-_LEDGER = (
+LEDGER = (
     ("attempted", "jobs that were sent"),
     ("accepted", "promised with a 202 or 201"),
     ("rejected", "refused: nothing was promised"),
@@ -47,10 +47,10 @@ _FIGURES = (
 
 
 def runs_table(runs: Sequence[tuple[int, RunFiles]]) -> RenderableType:
-    """Return one line a run: number, name, begin, jobs, rate, latency, verdict."""
-    right = ("#", "jobs", "jobs/s", "P50")
+    """Return one line a run: number, name, begin, workers, jobs, rate, latency, verdict."""
+    right = ("#", "workers", "jobs", "jobs/s", "P50")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column in ("#", "run", "begun", "jobs", "jobs/s", "P50", "ledger"):
+    for column in ("#", "run", "begun", "workers", "jobs", "jobs/s", "P50", "ledger"):
         table.add_column(column, justify="right" if column in right else "left", no_wrap=column != "run")
     for number, run in runs:
         table.add_row(str(number), Text(run.name, style=COMMAND), *_cells(run))
@@ -65,11 +65,19 @@ def _cells(run: RunFiles) -> tuple[RenderableType, ...]:
     p50 = brief["p50_ms"]
     return (
         begun(run),
+        _workers(run.settings.get("workers")),
         _count(brief["jobs"]),
         "-" if rate is None else f"{rate:.1f}",
         "-" if p50 is None else duration(p50 / 1000),
         outcome,
     )
+
+
+def _workers(chosen: object) -> str:
+    """Return the number of workers, of all pools together."""
+    if isinstance(chosen, dict):
+        return str(sum(count for count in chosen.values() if isinstance(count, int)))
+    return _count(chosen)
 
 
 def brief_of(run: RunFiles) -> dict[str, Any]:
@@ -138,7 +146,7 @@ def ledger_table(ledger: Mapping[str, Any]) -> Table:
     table.add_column()
     table.add_column(justify="right")
     table.add_column(style=FAINT)
-    for name, meaning in _LEDGER:
+    for name, meaning in LEDGER:
         count = ledger.get(name)
         if count or name in _ALWAYS:
             bad = bool(count) and name in ("lost", "broken")

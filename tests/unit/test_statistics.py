@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.statistics import percentile, samples_needed
+from labkit.statistics import percentile, samples_needed, spread
 
 _VALUES = st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=200)
 
@@ -49,3 +49,25 @@ def test_no_values_have_no_percentile() -> None:
 def test_samples_needed(q: float, samples: int) -> None:
     """Ten samples beyond the percentile are the least that it can rest on."""
     assert samples_needed(q) == samples
+
+
+def test_a_spread_names_what_rests_on_few_samples() -> None:
+    """A percentile q needs ten samples beyond it: 20, 40, 100, 200 and 1000."""
+    assert spread([]).few == ("p50", "p75", "p90", "p95", "p99")
+    for count, few in ((19, 5), (20, 4), (40, 3), (100, 2), (200, 1), (1000, 0)):
+        assert len(spread([1.0] * count).few) == few
+
+
+def test_a_spread_is_in_milliseconds() -> None:
+    """One to a hundred seconds: nearest rank, and the deviation of a sample."""
+    found = spread([float(second) for second in range(1, 101)])
+    assert (found.min_ms, found.p50_ms, found.p75_ms, found.p99_ms, found.max_ms) == (
+        1e3,
+        5e4,
+        7.5e4,
+        9.9e4,
+        1e5,
+    )
+    assert found.mean_ms == pytest.approx(50_500)
+    assert found.stdev_ms == pytest.approx(29_011.49, abs=0.01)
+    assert spread([1.0]).stdev_ms is None
