@@ -120,7 +120,7 @@ def _steps(runtime: Runtime, access: Access, action: Action) -> list[Step]:
     except (KeyError, TypeError, ValueError) as error:
         raise BadValue(
             f"The action {action.what!r} at {action.at_s:g} s makes no sense: {error!r}.",
-            f"Known are {', '.join(_MAKERS)}; see docs/experiments.md for their arguments.",
+            f"Known are {', '.join(_MAKERS)}; labkit/timeline.py has their arguments.",
         ) from None
     if given:
         raise BadValue(

@@ -13,6 +13,7 @@ from rich.text import Text
 from labkit.demo import Demo
 from labkit.load.session import Progress
 from labkit.statistics import Spread
+from labkit.views.load import sending_warning
 from labkit.views.style import COMMAND, FAINT, duration, house_table
 from services.common.topology import Layout
 
@@ -50,6 +51,8 @@ def demo_page(demo: Demo, run: Path, steps: Sequence[tuple[str, str]]) -> Render
     parts: list[RenderableType] = [_headline(demo), _ledger(demo), _latency(demo)]
     if "p95" in demo.summary.latency.few:
         parts.append(few)
+    if not demo.summary.sending.kept_up:
+        parts.extend(sending_warning(demo.summary.sending))
     parts.extend([Text(""), _line("Written to", str(run)), Text("What next", style="bold"), _next(steps)])
     return Group(*parts)
 

@@ -42,8 +42,8 @@ def load_page(
     ledger: Ledger, summary: Summary, judged: Sequence[Judged] = (), *, cut: bool = False
 ) -> RenderableType:
     """Return the page of a run: accounts, rates, latencies, where the time went, queues, workers, bursts."""
-    parts: list[RenderableType] = [_headline(ledger, cut=cut), _accounts(ledger), _rates(summary)]
-    parts += [*_warning(summary.sending), Text("")]
+    parts: list[RenderableType] = [_headline(ledger, summary, cut=cut), _accounts(ledger), _rates(summary)]
+    parts += [*sending_warning(summary.sending), Text("")]
     if summary.latency.samples:
         parts += [_latencies(summary), *_footnote(summary), Text(""), _stages(summary), Text("")]
     if summary.queues:
@@ -64,10 +64,11 @@ def _late(progress: Progress) -> Text:
     return Text(late, style=FAINT)
 
 
-def _headline(ledger: Ledger, *, cut: bool) -> Text:
+def _headline(ledger: Ledger, summary: Summary, *, cut: bool) -> Text:
     if cut:
-        open_jobs = f"{plural(ledger.open, 'job')} had no end yet" if ledger.open else "all jobs had an end"
-        return Text(f"Broken off; when it was, {open_jobs}.", style="bold yellow")
+        ends = f"{ledger.open} of them had no end yet" if ledger.open else "all of them had an end"
+        sent = f"{ledger.attempted} of {plural(summary.jobs, 'job')}"
+        return Text(f"Broken off after {sent}; {ends}.", style="bold yellow")
     if ledger.verdict:
         return Text("Every job is accounted for.", style="bold green")
     if ledger.verdict is None:
@@ -110,7 +111,8 @@ def _rates(summary: Summary) -> Text:
     return text
 
 
-def _warning(sending: Sending) -> list[Text]:
+def sending_warning(sending: Sending) -> list[Text]:
+    """Return what must be said of late and dropped sends; nothing when there are none."""
     if not (sending.late or sending.dropped):
         return []
     worst = duration((sending.lateness.max_ms or 0.0) / 1000)
