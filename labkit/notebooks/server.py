@@ -30,7 +30,7 @@ def serve(port: int = PORT, *, browser: bool = True, home: Path = HOME) -> int:
     if find_spec("jupyterlab") is None:
         raise MissingProgram(
             "JupyterLab is not installed in this Python environment.",
-            "Leave the environment, so that labctl uses its own; or: pip install -c constraints.txt jupyterlab",
+            "Leave the environment: labctl then uses its own. Or: pip install -c constraints.txt jupyterlab",
         )
     _be_quiet(home)
     environment = {**base_environment(), **_environment(home)}
