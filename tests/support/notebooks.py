@@ -19,7 +19,8 @@ _TIMEOUT_S = 100
 
 def read(name: str) -> nbformat.NotebookNode:
     """Return a stored notebook."""
-    return nbformat.read(NOTEBOOKS / name, as_version=4)
+    notebook: nbformat.NotebookNode = nbformat.read(NOTEBOOKS / name, as_version=4)  # type: ignore[no-untyped-call]
+    return notebook
 
 
 def execute(name: str, run: Path, scratch: Path) -> nbformat.NotebookNode:
