@@ -1,8 +1,8 @@
 """Formulas of queueing theory, and the same queue replayed job by job.
 
 The system is one queue in front of `servers` equal workers, first come, first served. Jobs arrive at
-`arrival_rate` (jobs a second), and a worker needs `service_s` (seconds) for one on average. The offered load is
-their product: how many workers are busy on average. All of this is about the steady state; there is none
+`arrival_rate` (jobs a second), and a worker needs `service_s` (seconds) for one on average. The offered load
+is their product: how many workers are busy on average. All of this is about the steady state; there is none
 when the offered load reaches the number of servers.
 
 Sources: A. K. Erlang, "Solution of some problems in the theory of probabilities of significance in automatic
@@ -47,7 +47,7 @@ def erlang_b(offered: float, servers: int) -> float:
 
 
 def erlang_c(offered: float, servers: int) -> float:
-    """Return the share of jobs that have to wait in an M/M/c queue; 1 when the load is too high to be carried.
+    """Return the share of jobs that have to wait in an M/M/c queue; 1 when it cannot carry the load.
 
     C = c B / (c - a (1 - B)), with Erlang's B. Source: Cooper, as above.
     """
@@ -60,8 +60,8 @@ def erlang_c(offered: float, servers: int) -> float:
 def mmc(arrival_rate: float, service_s: float, servers: int) -> Steady:
     """Return the steady state with independent arrivals (Poisson) and exponential service times: M/M/c.
 
-    The mean wait is C / (c μ - λ) with μ = 1 / service_s; the rest follows from Little's law. Raises ValueError
-    when there is no steady state: utilisation 1 or more.
+    The mean wait is C / (c μ - λ) with μ = 1 / service_s; the rest follows from Little's law. Raises
+    ValueError when there is no steady state: utilisation 1 or more.
     """
     return _steady(arrival_rate, service_s, servers, 1.0)
 
@@ -72,15 +72,18 @@ def allen_cunneen(
     """Return the approximate steady state for other arrivals and service times: G/G/c.
 
     `cv2_…`: squared coefficients of variation, variance over squared mean, of the gaps between arrivals and
-    of the service times; 1 is M/M/c, 0 is a clock's beat. The wait is that of M/M/c times their mean. Source:
-    A. O. Allen, "Probability, Statistics, and Queueing Theory", 2nd edition, 1990, chapter 5. Raises ValueError
-    as `mmc` does.
+    of the service times; 1 is M/M/c, 0 is a clock's beat. The wait is that of M/M/c times their mean.
+    Source: A. O. Allen, "Probability, Statistics, and Queueing Theory", 2nd edition, 1990, chapter 5.
+    Raises ValueError as `mmc` does.
     """
     return _steady(arrival_rate, service_s, servers, (cv2_arrivals + cv2_service) / 2)
 
 
 def wait_tail(arrival_rate: float, service_s: float, servers: int, longer_than_s: float) -> float:
-    """Return the share of jobs in M/M/c that wait longer: C exp(-(c μ - λ) t). Source: Kleinrock, as above."""
+    """Return the share of jobs in M/M/c that wait longer: C exp(-(c μ - λ) t).
+
+    Source: Kleinrock, as above. Raises ValueError as `mmc` does.
+    """
     _check(arrival_rate, service_s, servers)
     spare = servers / service_s - arrival_rate
     return erlang_c(arrival_rate * service_s, servers) * math.exp(-spare * longer_than_s)

@@ -26,6 +26,7 @@ from labkit.cli import (
     load,
     look,
     monitor,
+    notebook,
     results,
 )
 from labkit.cli.context import Lab
@@ -38,7 +39,7 @@ COMPLETE = "_LABCTL_COMPLETE"
 INTERRUPTED = 130
 
 SUMMARY = "Queue Lab: start a real message-queue pipeline, load it, break it, watch it."
-FIRST = ("up", "demo", "experiment", "status", "scale", "kill", "upload", "jobs", "logs", "doctor", "down")
+FIRST = ("up", "demo", "status", "scale", "kill", "upload", "jobs", "logs", "doctor", "down")
 
 
 class Root(TyperGroup):
@@ -89,10 +90,11 @@ GROUPS = (
     lifecycle,
     demo,
     load,
-    experiment,
-    look,
     monitor,
+    experiment,
     results,
+    notebook,
+    look,
     instances,
     jobs,
     dlq,

@@ -10,7 +10,7 @@ import typer
 from labkit.cli.context import Lab
 from labkit.cli.lifecycle import start
 from labkit.cli.live import page
-from labkit.cli.options import CLASS, KIT, AsJson, Yes, examples
+from labkit.cli.options import KIT, MEASURE, AsJson, Yes, examples
 from labkit.experiments import declaration
 from labkit.experiments.result import newest
 from labkit.runs import RUNS
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 experiment = typer.Typer(no_args_is_help=True, help="Ask a question, and get expected beside measured.")
-app.add_typer(experiment, name="experiment", rich_help_panel=CLASS)
+app.add_typer(experiment, name="experiment", rich_help_panel=MEASURE)
 
 CALIBRATION = "calibration.json"
 

@@ -12,7 +12,7 @@ import typer
 
 from labkit.cli.context import Lab
 from labkit.cli.live import page
-from labkit.cli.options import CLASS, AsJson, examples
+from labkit.cli.options import MEASURE, AsJson, examples
 from labkit.cli.screen import watching
 from labkit.errors import BadValue
 from labkit.load import workloads
@@ -66,7 +66,7 @@ class Asked:
 
 
 @app.command(
-    rich_help_panel=CLASS,
+    rich_help_panel=MEASURE,
     epilog=examples("bulk", "bulk --count 100 --concurrency 10 --operations resize,watermark"),
 )
 def bulk(
@@ -80,13 +80,13 @@ def bulk(
     as_json: AsJson = False,
     threshold: Thresholds = None,
 ) -> None:
-    """Send images in a closed loop: each sender waits for its answer."""
+    """Send images; each sender waits for its answer (closed loop)."""
     asked = Asked.of(name or "bulk", seed, threshold, watch=watch, as_json=as_json)
     _load(ctx, asked, workloads.grid(count, operations, seed), ClosedLoop(concurrency))
 
 
 @app.command(
-    rich_help_panel=CLASS,
+    rich_help_panel=MEASURE,
     epilog=examples(
         "burst 60 --times 3 --every 5",
         "burst --burst-size 50 --burst-count 3 --interval 5",
@@ -124,7 +124,7 @@ def burst(
 
 
 @app.command(
-    rich_help_panel=CLASS,
+    rich_help_panel=MEASURE,
     epilog=examples(
         "rate --rps 5 --duration 60",
         "rate --rps 5 --duration 60 --poisson",
@@ -149,7 +149,7 @@ def rate(
     as_json: AsJson = False,
     threshold: Thresholds = None,
 ) -> None:
-    """Send jobs at a rate, however slow the answers are (open loop)."""
+    """Send jobs at a rate, however slow the answers (open loop)."""
     asked = Asked.of(name or "rate", seed, threshold, watch=watch, as_json=as_json)
     arrivals = _at_rate(rps, duration, seed, slope, by_chance=by_chance)
     limit = MAX_IMAGES if processing_time is None else MAX_MESSAGES
@@ -157,7 +157,7 @@ def rate(
     _load(ctx, asked, workload, arrivals)
 
 
-@app.command(rich_help_panel=CLASS, epilog=examples("mix", "mix --jobs 200 --threshold 'lost==0'"))
+@app.command(rich_help_panel=MEASURE, epilog=examples("mix", "mix --jobs 200 --threshold 'lost==0'"))
 def mix(
     ctx: typer.Context,
     jobs: Annotated[int, typer.Option(min=1, max=MAX_IMAGES, help="How many jobs.")] = 100,
@@ -173,7 +173,7 @@ def mix(
 
 
 @app.command(
-    rich_help_panel=CLASS,
+    rich_help_panel=MEASURE,
     epilog=examples("messages 40 --processing-time 1", "messages --rps 200 --duration 30"),
 )
 def messages(

@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from rich.console import Group
 
 from labkit.cli.context import Lab
-from labkit.cli.options import CLASS, AsJson, examples
+from labkit.cli.options import MEASURE, AsJson, examples
 from labkit.cli.screen import Pause, full_screen, wait
 from labkit.errors import BadValue
 from labkit.monitor.frames import Frame, read_frames
@@ -38,7 +38,7 @@ Frames = Callable[[Pause], Iterator[Frame]]
 
 
 @app.command(
-    rich_help_panel=CLASS,
+    rich_help_panel=MEASURE,
     epilog=examples(
         "monitor", "monitor --once", "monitor --record class.jsonl", "monitor --replay class.jsonl --speed 10"
     ),

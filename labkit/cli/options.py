@@ -12,10 +12,11 @@ from labkit.errors import LabError
 from labkit.stack import LAYOUTS, SERVICES
 
 CLASS = "What a class uses"
+MEASURE = "Load and measure"
 LOOK = "Look closer"
 BREAK = "Break and mend"
 KIT = "The kit itself"
-PANELS = (CLASS, LOOK, BREAK, KIT)
+PANELS = (CLASS, MEASURE, LOOK, BREAK, KIT)
 
 
 def examples(*commands: str) -> str:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from labkit import compare as comparing
 from labkit.cli.context import Lab
-from labkit.cli.options import LOOK, AsJson, Yes, examples
+from labkit.cli.options import MEASURE, AsJson, Yes, examples
 from labkit.errors import BadValue, LabError, NoRun
 from labkit.runs.find import directories
 from labkit.runs.read import RunFiles, all_runs, open_run
@@ -22,7 +22,7 @@ from labkit.words import command
 
 app = typer.Typer()
 results = typer.Typer(no_args_is_help=True, help="What was measured: the run directories.")
-app.add_typer(results, name="results", rich_help_panel=LOOK)
+app.add_typer(results, name="results", rich_help_panel=MEASURE)
 
 
 def complete_runs(context: typer.Context, incomplete: str) -> list[str]:
@@ -91,7 +91,7 @@ def prune(
     lab.say(f"Deleted {plural(len(old), 'run')}.")
 
 
-@app.command(rich_help_panel=LOOK, epilog=examples("ledger", "ledger 2 --json"))
+@app.command(rich_help_panel=MEASURE, epilog=examples("ledger", "ledger 2 --json"))
 def ledger(ctx: typer.Context, run: OptionalRun = None, as_json: AsJson = False) -> None:
     """Account for every job of a run.
 
@@ -106,7 +106,7 @@ def ledger(ctx: typer.Context, run: OptionalRun = None, as_json: AsJson = False)
         raise typer.Exit(1 if kept is False else 2)
 
 
-@app.command(rich_help_panel=LOOK, epilog=examples("report", "report 2 --open", "report -o lecture.html"))
+@app.command(rich_help_panel=MEASURE, epilog=examples("report", "report 2 --open", "report -o lecture.html"))
 def report(
     ctx: typer.Context,
     run: OptionalRun = None,
@@ -131,7 +131,7 @@ def report(
 
 
 @app.command(
-    rich_help_panel=LOOK,
+    rich_help_panel=MEASURE,
     epilog=examples("compare", "compare 4 1", "compare 6,4,2 5,3,1", "compare --name before --name after"),
 )
 def compare(

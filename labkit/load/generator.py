@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from labkit.client import ApiClient
 
 CREATED, CONFLICT = 201, 409
-TRIES = 20
+TRIES = 60  # half a minute: a broker that was killed is back after 6 to 14 s, later on a busy machine
 PAUSE_S = 0.5
 END_S = 5.0
 

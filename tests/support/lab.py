@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -69,9 +69,16 @@ class LivelyBroker(MemoryBroker):
         await super().ready(timeout_s)
         self._tasks.add(asyncio.create_task(self._beat_forever()))
 
-    async def listen(self, exchange: str, keys: tuple[str, ...], handler: Handler) -> Any:  # noqa: ANN401  (as the twin)
+    async def listen(
+        self,
+        exchange: str,
+        keys: tuple[str, ...],
+        handler: Handler,
+        *,
+        made: Callable[[], None] = lambda: None,
+    ) -> Any:  # noqa: ANN401  (as the twin)
         """Begin to beat, as soon as somebody listens."""
-        heard = await super().listen(exchange, keys, handler)
+        heard = await super().listen(exchange, keys, handler, made=made)
         await self.ready()
         return heard
 

@@ -1,0 +1,1 @@
+"""What the notebooks share: runs as pandas tables, and one style for all pictures."""

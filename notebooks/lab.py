@@ -1,0 +1,49 @@
+"""What every notebook begins with: the kit on the path, runs as tables, one style."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from labkit import queueing
+from labkit.notebooks.pictures import (
+    BLUE,
+    COLOURS,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PURPLE,
+    RED,
+    SKY,
+    duration_axis,
+    name_lines,
+    say,
+    show_marks,
+    use_style,
+)
+from labkit.notebooks.tables import Run, level, percentiles, read_run, read_runs
+
+__all__ = [
+    "BLUE",
+    "COLOURS",
+    "GREEN",
+    "GREY",
+    "INK",
+    "ORANGE",
+    "PURPLE",
+    "RED",
+    "SKY",
+    "Run",
+    "duration_axis",
+    "level",
+    "name_lines",
+    "percentiles",
+    "queueing",
+    "read_run",
+    "read_runs",
+    "say",
+    "show_marks",
+]
+
+use_style()
