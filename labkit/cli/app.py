@@ -17,6 +17,7 @@ from labkit.cli import (
     chaos,
     db,
     demo,
+    dev,
     dlq,
     experiment,
     instances,
@@ -104,6 +105,7 @@ GROUPS = (
     chaos,
     bench,
     kit,
+    dev,
 )
 for group in GROUPS:
     app.add_typer(group.app)
