@@ -18,6 +18,7 @@ from labkit.cli import (
     db,
     demo,
     dlq,
+    experiment,
     instances,
     jobs,
     kit,
@@ -38,7 +39,7 @@ COMPLETE = "_LABCTL_COMPLETE"
 INTERRUPTED = 130
 
 SUMMARY = "Queue Lab: start a real message-queue pipeline, load it, break it, watch it."
-FIRST = ("up", "demo", "status", "scale", "kill", "upload", "jobs", "logs", "doctor", "down")
+FIRST = ("up", "demo", "experiment", "status", "scale", "kill", "upload", "jobs", "logs", "doctor", "down")
 
 
 class Root(TyperGroup):
@@ -85,10 +86,11 @@ class Root(TyperGroup):
 
 
 app = typer.Typer(cls=Root, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
-for group in (
+GROUPS = (
     lifecycle,
     demo,
     load,
+    experiment,
     look,
     monitor,
     results,
@@ -100,7 +102,8 @@ for group in (
     chaos,
     bench,
     kit,
-):
+)
+for group in GROUPS:
     app.add_typer(group.app)
 
 

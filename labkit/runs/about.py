@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from labkit.cores import allowed_cores
 from labkit.doctor.machine import memory_bytes
 from labkit.project import REPOSITORY
 
@@ -29,27 +30,10 @@ def machine() -> dict[str, object]:
         "release": platform.release(),
         "architecture": platform.machine(),
         "processor": processor(),
-        "cores": usable_cores(),
+        "cores": round(allowed_cores(), 2),
         "memory_mb": round((memory_bytes() or 0) / 1e6) or None,
         "python": platform.python_version(),
     }
-
-
-def usable_cores() -> float:
-    """Return how many cores this process may use: the machine's, less what a container or a mask takes away.
-
-    Source: cpu.max of the kernel's cgroup v2, "quota period" in microseconds.
-    """
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-        return min(allowed, round(int(quota) / int(period), 2))
-    with contextlib.suppress(OSError, ValueError, ZeroDivisionError):
-        folder = Path("/sys/fs/cgroup/cpu")  # cgroup v1; a quota of -1 is no limit
-        quota_us = int((folder / "cpu.cfs_quota_us").read_text(encoding="ascii"))
-        period_us = int((folder / "cpu.cfs_period_us").read_text(encoding="ascii"))
-        return min(allowed, round(quota_us / period_us, 2)) if quota_us > 0 else allowed
-    return allowed
 
 
 def processor() -> str:

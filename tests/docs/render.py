@@ -1,7 +1,8 @@
 """Pages that are made from the code: `python -m tests.docs.render` writes them, tests compare them.
 
-They are `docs/commands.md` (from the command line's own help), `docs/messages.md` (from the records that
-cross the broker) and `.env.example` (from the settings).
+They are `EXPERIMENTS.md` (from the declarations), `docs/commands.md` (from the command line's own help),
+`docs/operations.md` (from the operations), `docs/messages.md` (from the records that cross the broker) and
+`.env.example` (from the settings).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from services.notifier.settings import NotifierSettings
 from services.tracker.settings import TrackerSettings
 from services.worker.processors import catalogue
 from services.worker.settings import WorkerSettings
+from tests.docs.experiments import experiments_page
 from tests.docs.records import messages_page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,6 +129,7 @@ def _text(value: object) -> str:
 
 
 PAGES = {
+    "EXPERIMENTS.md": experiments_page,
     "docs/commands.md": commands_page,
     "docs/operations.md": operations_page,
     "docs/messages.md": messages_page,
