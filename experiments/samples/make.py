@@ -15,14 +15,13 @@ from pathlib import Path
 
 from labkit.access import access
 from labkit.load.arrivals import Arrivals, ClosedLoop, at_once, constant, poisson
-from labkit.load.workloads import Planned, Workload, mix, same, text
+from labkit.load.workloads import Planned, Workload, grid, mix, text
 from labkit.measure import Action, measure
 from labkit.project import Project
 from labkit.runtime.base import Runtime
 from labkit.runtime.local.runtime import LocalRuntime
 from labkit.settings import base_environment
 from labkit.stack import Options
-from test_images import generate_sample
 
 SAMPLES = Path(__file__).parent
 FILES = ("run.json", "jobs.csv", "samples.csv", "events.jsonl", "ledger.json", "summary.json")
@@ -47,8 +46,7 @@ def make_waiting(lab: Lab) -> None:
 
 def make_computing(lab: Lab) -> None:
     """Make three runs for each number of workers, in turns, with jobs that compute."""
-    picture = generate_sample.photo(2400, 1800, seed=SEED)
-    blur = same("photo.jpg", picture, 30, "filter,blur,10;convert,png")
+    blur = grid(30, "filter,blur,10;filter,blur,10;convert,png", SEED)
     for repeat in range(1, REPEATS + 1):
         for workers in (1, 2, 3, 4):
             lab.run(f"scaling/images-{workers}-{repeat}", workers, blur, at_once(30), keep=BARE)
