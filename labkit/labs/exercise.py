@@ -156,8 +156,9 @@ class _Life:
             self.done.append(int(found[1]))
             self._spoken = time.monotonic()
             if len(self.done) == self._kill_after:
+                # In the middle of the next message: between two of them nothing is in its hands.
+                time.sleep(WORK_S / 2)
                 self._process.kill()
-                return
 
 
 @contextmanager
