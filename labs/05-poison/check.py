@@ -17,7 +17,7 @@ Job = Mapping[str, Any]
 def named(evidence: Evidence, begin: str) -> list[Job]:
     """Return the newest job of each picture whose file's name begins like this."""
     found: dict[str, Job] = {}
-    for job in evidence.jobs():
+    for job in evidence.pictures():
         name = job["file_name"] or ""
         if name.startswith(begin):
             found.setdefault(name, job)
