@@ -37,7 +37,8 @@ def listed(labs: Sequence[Lab], progress: Progress) -> RenderableType:
     for lab in labs:
         name = Text(lab.name, style=COMMAND, no_wrap=True)
         far = standing(progress.of(lab.name))
-        if lab.name == progress.current and far.plain != "passed":
+        state = progress.of(lab.name)
+        if lab.name == progress.current and state is not None and state.passed_at is None:
             far.append(" ◀")
         table.add_row(name, str(lab.file.minutes), lab.file.title, far)
     return table
