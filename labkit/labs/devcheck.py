@@ -15,7 +15,6 @@ from labkit.labs.checks import load
 from labkit.labs.content import CHECK, EXERCISE, README, SOLUTION, Lab
 from labkit.labs.desk import Desk, is_right
 from labkit.labs.progress import Checked
-from labkit.labs.walk import Walk
 
 HEADINGS = ("Question", "Predict", "Do", "Look", "Explain", "Check", "Going further")
 CLASS_MIN = 90
@@ -167,7 +166,7 @@ def _spoil(desk: Desk, lab: Lab, told: Say) -> None:
         solution = (lab.folder / SOLUTION).read_text(encoding="utf-8")
         program: Path = desk.here(lab) / EXERCISE
         program.write_text(solution.replace(*spoiled.change), encoding="utf-8")
-    Walk(desk.runtime, desk.here(lab), told, quiet=True).play(spoiled.walk)
+    desk.walk(lab, told, quiet=True).play(spoiled.walk)
 
 
 def _checked(desk: Desk, lab: Lab, told: Say) -> tuple[list[Checked], float]:
