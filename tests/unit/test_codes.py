@@ -52,7 +52,8 @@ def test_names_of_all_scripts_come_back_as_far_as_they_fit(name: str) -> None:
 )
 def test_predictions_keep_three_digits(value: float, kept: float) -> None:
     """A number is rounded to three digits; one that is too large becomes the largest."""
-    assert decode(encode(Code("a", 1, (), (value,)))).predictions == (pytest.approx(kept),)
+    (found,) = decode(encode(Code("a", 1, (), (value,)))).predictions
+    assert found == pytest.approx(kept)
 
 
 def test_a_prediction_that_is_no_number_is_none() -> None:
