@@ -27,6 +27,7 @@ from labkit.cli import (
     look,
     monitor,
     notebook,
+    prepare,
     results,
 )
 from labkit.cli.context import Lab
@@ -39,7 +40,7 @@ COMPLETE = "_LABCTL_COMPLETE"
 INTERRUPTED = 130
 
 SUMMARY = "Queue Lab: start a real message-queue pipeline, load it, break it, watch it."
-FIRST = ("up", "demo", "status", "scale", "kill", "upload", "jobs", "logs", "doctor", "down")
+FIRST = ("prepare", "up", "demo", "status", "scale", "kill", "upload", "jobs", "logs", "doctor", "down")
 
 
 class Root(TyperGroup):
@@ -101,6 +102,7 @@ GROUPS = (
     db,
     chaos,
     bench,
+    prepare,
     kit,
 )
 for group in GROUPS:

@@ -17,6 +17,8 @@ from rich.console import Console, RenderableType
 from labkit.access import Access, access, api
 from labkit.errors import LabError, StackDown
 from labkit.install.rabbitmq import ensure_rabbitmq
+from labkit.labs import classfile
+from labkit.labs.classfile import ClassFile
 from labkit.project import RUNS
 from labkit.runtime import open_runtime
 from labkit.runtime.base import Runtime
@@ -54,6 +56,7 @@ class Lab:
     err: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
     given: dict[str, Any] = field(default_factory=dict)
     runs: Path = RUNS
+    class_toml: Path = classfile.PATH
     _runtime: Runtime | None = None
 
     @classmethod
@@ -69,10 +72,17 @@ class Lab:
         return self
 
     @property
+    def class_file(self) -> ClassFile | None:
+        """What class.toml pins, if this is a class. Raises BadValue."""
+        return classfile.load(self.class_toml)
+
+    @property
     def settings(self) -> LabSettings:
-        """The settings in force: command line, then environment, then .env. Raises LabError."""
+        """The settings in force: command line, then environment, .env, class.toml. Raises LabError."""
         try:
-            return LabSettings(**self.given)
+            own = LabSettings(**self.given)
+            pinned = None if "runtime" in own.model_fields_set else self.class_file
+            return own.model_copy(update={"runtime": pinned.runtime}) if pinned else own
         except ValidationError as error:
             wrong = error.errors(include_url=False)[0]
             name = "LAB_" + str(wrong["loc"][0]).upper().removeprefix("LAB_")

@@ -15,8 +15,9 @@ CLASS = "What a class uses"
 MEASURE = "Load and measure"
 LOOK = "Look closer"
 BREAK = "Break and mend"
+INSTRUCTOR = "For the instructor"
 KIT = "The kit itself"
-PANELS = (CLASS, MEASURE, LOOK, BREAK, KIT)
+PANELS = (CLASS, MEASURE, LOOK, BREAK, INSTRUCTOR, KIT)
 
 
 def examples(*commands: str) -> str:

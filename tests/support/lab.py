@@ -136,6 +136,7 @@ class World:
             out=Console(width=80, highlight=False),
             err=Console(width=80, highlight=False, stderr=True),
             runs=self.root / "runs",
+            class_toml=self.root / "class.toml",
         )
 
     def broker(self) -> Broker:
