@@ -22,6 +22,7 @@ from labkit.cli import (
     instances,
     jobs,
     kit,
+    lab,
     lifecycle,
     load,
     look,
@@ -40,7 +41,20 @@ COMPLETE = "_LABCTL_COMPLETE"
 INTERRUPTED = 130
 
 SUMMARY = "Queue Lab: start a real message-queue pipeline, load it, break it, watch it."
-FIRST = ("prepare", "up", "demo", "status", "scale", "kill", "upload", "jobs", "logs", "doctor", "down")
+FIRST = (
+    "prepare",
+    "up",
+    "demo",
+    "lab",
+    "status",
+    "scale",
+    "kill",
+    "upload",
+    "jobs",
+    "logs",
+    "doctor",
+    "down",
+)
 
 
 class Root(TyperGroup):
@@ -90,6 +104,7 @@ app = typer.Typer(cls=Root, add_completion=False, pretty_exceptions_enable=False
 GROUPS = (
     lifecycle,
     demo,
+    lab,
     load,
     monitor,
     experiment,

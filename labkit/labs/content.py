@@ -87,6 +87,19 @@ class Transfer(Table):
     why: str
 
 
+class Picture(Table):
+    """Files that the start of the lab draws: the first `file`, or `count` of them, with `{}` for a number.
+
+    kind: as test_images/generate_sample.py calls it.
+    """
+
+    file: str = Field(pattern=r"^[a-z0-9{}.-]+$")
+    kind: Literal["photo", "text", "grid", "noise", "truncated"] = "photo"
+    width: int = 640
+    height: int = 480
+    count: int = Field(default=1, ge=1, le=100)
+
+
 class Move(Table):
     """One command of a script.
 
@@ -117,8 +130,7 @@ class Spoiled(Table):
 class LabFile(Table):
     """What lab.toml says. minutes: the budget in the class. core: part of the class of 90 minutes.
 
-    numbers: names for formulas. replay: a recorded run, for those without a stack. pictures: files that the
-    start of the lab draws: name → kind, as test_images/generate_sample.py calls it.
+    numbers: names for formulas. replay: a recorded run, for those without a stack.
     """
 
     format: Literal[1]
@@ -131,7 +143,7 @@ class LabFile(Table):
     requires: tuple[str, ...] = ()
     stack: Stack = Stack()
     numbers: dict[str, float] = {}
-    pictures: dict[str, str] = {}
+    picture: tuple[Picture, ...] = ()
     replay: str = ""
     predict: tuple[Predict, ...] = Field(min_length=1)
     step: tuple[Step, ...] = Field(min_length=1)
