@@ -15,6 +15,7 @@ from labkit import words
 from labkit.cli import (
     bench,
     chaos,
+    classroom,
     db,
     demo,
     dlq,
@@ -118,6 +119,7 @@ GROUPS = (
     chaos,
     bench,
     prepare,
+    classroom,
     kit,
 )
 for group in GROUPS:
