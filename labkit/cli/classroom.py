@@ -138,19 +138,13 @@ class _Pages:
 
 
 def _truths(context: Context, lab: Lab) -> Mapping[str, float | str]:
+    """Return what is true; what depends on the machine only where this one was calibrated."""
     from labkit.cli.lab import CALIBRATION, desk_of  # noqa: PLC0415 - slow
+    from labkit.labs.desk import MACHINE  # noqa: PLC0415 - slow
+    from labkit.labs.standing import settled  # noqa: PLC0415 - slow
 
     path = context.runtime.project.root / ".lab" / CALIBRATION
-    if not path.exists() and _by_machine(lab):
-        return {}
-    return desk_of(context).truths(lab)
-
-
-def _by_machine(lab: Lab) -> bool:
-    from labkit.experiments.formulas import used_names  # noqa: PLC0415 - slow
-    from labkit.labs.desk import MACHINE  # noqa: PLC0415 - slow
-
-    return any(used_names(one.answer) & MACHINE for one in lab.file.predict if one.kind == "number")
+    return desk_of(context).truths(lab) if path.exists() else settled(lab, MACHINE)
 
 
 def _show(context: Context, found: Found, pages: _Pages, *, as_json: bool) -> None:

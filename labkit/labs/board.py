@@ -6,12 +6,14 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from labkit.labs.codes import Choice, Code, Guess
 from labkit.labs.content import Lab, Predict
 from labkit.statistics import percentile
 
 MOST_BARS = 9
+_ROUNDING = 1e-9
 _NICE = (1.0, 2.0, 5.0, 10.0)
 
 Truth = float | str | None
@@ -60,7 +62,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """What a class predicted to one question. truth: with its unit, empty where it is not known here."""
+    """What a class predicted to one question. truth: empty where it is not known here."""
 
     lab: str
     question: str
@@ -126,30 +128,35 @@ def _better(one: Code, other: Code) -> Code:
 
 
 def _numbers(values: Sequence[float], truth: float | None, tolerance: float) -> list[Bar]:
-    """Return a bar for each value where there are few, else bars of one width and the rest beside them."""
+    """Return a bar for each value if they are few, else bars of one width; one for all right ones."""
+    right = [value for value in values if truth is not None and abs(value - truth) <= tolerance + _ROUNDING]
+    wrong = sorted(set(values) - set(right))
+    counts = Counter(values)
+    bars = [(value, Bar(f"{value:.3g}", counts[value], right=False)) for value in wrong]
+    if len(wrong) >= MOST_BARS:
+        bars = _binned([value for value in values if value not in right], wrong)
+    if truth is not None:
+        bars.append((truth, Bar(f"{truth:.3g}", len(right), right=True)))
+    return [bar for _, bar in sorted(bars, key=lambda entry: entry[0])]
 
-    def right(low: float, high: float) -> bool:
-        return truth is not None and low - tolerance - 1e-9 <= truth <= high + tolerance + 1e-9
 
-    distinct = sorted({*values, *([] if truth is None or any(right(v, v) for v in values) else [truth])})
-    if len(distinct) <= MOST_BARS:
-        counts = Counter(values)
-        return [Bar(f"{value:.3g}", counts[value], right(value, value)) for value in distinct]
+def _binned(values: Sequence[float], distinct: Sequence[float]) -> list[tuple[float, Bar]]:
+    """Return bars of one round width, each with its begin; what lies far out is in the first and the last."""
     low, width = _scale(distinct)
-    bars = [Bar(f"< {low:.4g}", sum(value < low for value in values), truth is not None and truth < low)]
-    for number in range(MOST_BARS - 2):
-        begin, end = low + number * width, low + (number + 1) * width
-        inside = truth is not None and begin <= truth < end
-        bars.append(Bar(f"{begin:.4g} to {end:.4g}", sum(begin <= v < end for v in values), inside))
-    high = low + (MOST_BARS - 2) * width
-    bars.append(Bar(f"≥ {high:.4g}", sum(v >= high for v in values), truth is not None and truth >= high))
-    return [bar for bar in bars if bar.count or bar.right or "to" in bar.label]
+    edges = [low + number * width for number in range(MOST_BARS - 2)]
+    bars = [(-math.inf, Bar(f"< {low:.4g}", sum(value < low for value in values), right=False))]
+    for begin, end in pairwise(edges):
+        count = sum(begin <= value < end for value in values)
+        bars.append((begin, Bar(f"{begin:.4g} to {end:.4g}", count, right=False)))
+    last = sum(value >= edges[-1] for value in values)
+    bars.append((edges[-1], Bar(f"≥ {edges[-1]:.4g}", last, right=False)))
+    return [(place, bar) for place, bar in bars if bar.count or "to" in bar.label]
 
 
 def _scale(values: Sequence[float]) -> tuple[float, float]:
     """Return the begin and a round width of bars that hold the middle eight tenths of the values."""
     first, last = percentile(values, 0.1), percentile(values, 0.9)
-    least = max((last - first) / (MOST_BARS - 3), 1e-9)
+    least = max((last - first) / (MOST_BARS - 4), _ROUNDING)
     power = 10.0 ** math.floor(math.log10(least))
     width = next(power * step for step in _NICE if power * step >= least)
     return math.floor(first / width) * width, width

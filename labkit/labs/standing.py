@@ -1,9 +1,11 @@
-"""Where a student stands in a lab, as a code says it."""
+"""Where a student stands in a lab, as a code says it; and what is true whatever the machine."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Mapping
 
+from labkit.experiments.formulas import evaluate, used_names
 from labkit.labs.codes import Choice, Code, Guess
 from labkit.labs.content import Lab, Predict
 from labkit.labs.progress import LabProgress, Prediction
@@ -29,3 +31,14 @@ def guess_of(question: Predict, said: Prediction | None) -> Guess:
     if question.kind == "choice":
         return Choice(question.choices.index(str(said.value))) if said.value in question.choices else None
     return said.value if isinstance(said.value, int | float) else None
+
+
+def settled(lab: Lab, but: Collection[str]) -> Mapping[str, float | str]:
+    """Return the right answers that use none of the names in `but`."""
+    found: dict[str, float | str] = {}
+    for question in lab.file.predict:
+        if question.kind == "choice":
+            found[question.id] = str(question.answer)
+        elif not used_names(question.answer) & set(but):
+            found[question.id] = evaluate(question.answer, lab.file.numbers)
+    return found
