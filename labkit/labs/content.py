@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -76,12 +76,13 @@ class Step(Table):
 class Transfer(Table):
     """The last question, on the student's own figures: `{name}` in it is a figure of check.py.
 
-    answer: a formula of those figures and of `[numbers]`. hint: said after a wrong answer. why: said last.
+    answer: a formula of those figures and of `[numbers]`. tolerance: "10%" of it, or a number. hint: said on
+    a wrong answer. why: said last.
     """
 
     question: str
     answer: Formula
-    tolerance: float = Field(gt=0)
+    tolerance: Annotated[str, Field(pattern=r"^\d+(\.\d+)?%$")] | float
     unit: str = ""
     hint: str
     why: str

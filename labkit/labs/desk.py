@@ -25,6 +25,8 @@ MACHINE = {"cores", "parallel"}
 TRIES = 3
 """Wrong answers to the transfer question before it is explained."""
 
+_ROUNDING = 1e-9
+
 Say = Callable[[str], None]
 
 
@@ -136,8 +138,8 @@ class Desk:
 
     def shown(self, lab: Lab, step: Step) -> Step:
         """Return the step with its command as it is typed here."""
-        typed = step.command.replace("{here}", near(self.here(lab)))
-        text = step.text.replace("{here}", near(self.here(lab)))
+        typed = step.command.replace("{here}", near(str(self.here(lab))))
+        text = step.text.replace("{here}", near(str(self.here(lab))))
         return step.model_copy(update={"command": command(typed) if typed else "", "text": text})
 
     def next(self, lab: Lab) -> tuple[int, Step] | None:
@@ -267,7 +269,10 @@ def _all_passed(state: LabProgress) -> bool:
 
 
 def _near(value: float, expected: float, asked: Transfer) -> bool:
-    return abs(value - expected) <= asked.tolerance + 1e-9
+    slack = asked.tolerance
+    if isinstance(slack, str):
+        slack = abs(expected) * float(slack.rstrip("%")) / 100
+    return abs(value - expected) <= slack + _ROUNDING
 
 
 def _read(asked: Predict, text: str) -> float | str:
@@ -292,4 +297,4 @@ def is_right(asked: Predict, value: float | str, truth: float | str) -> bool:
     """Return whether a prediction is as near as its question allows."""
     if isinstance(value, str) or isinstance(truth, str):
         return value == truth
-    return abs(value - truth) <= asked.tolerance + 1e-9
+    return abs(value - truth) <= asked.tolerance + _ROUNDING

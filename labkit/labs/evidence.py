@@ -89,8 +89,8 @@ class Evidence:
     ) -> RunFiles:
         """Return the newest finished run of this load and set-up (settings of run.json; workers: a number).
 
-        do: the command that makes one. Ends the check as unknown without such a run, and as failed when the
-        newest run of this load had another set-up.
+        do: the command that makes one. Without such a run the check ends as unknown; as failed, if the newest
+        run of this load was made in one of the common wrong states.
         """
         alike = [run for run in self.runs if _is_load(run, jobs, work_s, image=image)]
         if not alike:
@@ -213,19 +213,23 @@ def _is_load(run: RunFiles, jobs: int, work_s: Sequence[float], *, image: bool) 
 
 
 def _differences(run: RunFiles, wanted: Mapping[str, object]) -> list[str]:
-    found = {**run.settings, "workers": sum(run.settings.get("workers", {}).values())}
+    found = _chosen(run)
     return [name for name, value in wanted.items() if found.get(name) != value]
 
 
-def _wrong_setup(run: RunFiles, wanted: Mapping[str, object], do: str) -> NotSo:
+def _chosen(run: RunFiles) -> dict[str, Any]:
+    return {**run.settings, "workers": sum(run.settings.get("workers", {}).values())}
+
+
+def _wrong_setup(run: RunFiles, wanted: Mapping[str, object], do: str) -> NotKnown | NotSo:
     """Name what was other than it should be; the common wrong states with what they do."""
     name = _differences(run, wanted)[0]
-    found = (
-        sum(run.settings.get("workers", {}).values()) if name == "workers" else run.settings.get(name, "?")
-    )
+    found = _chosen(run).get(name)
+    mend = f"{_mend(name, wanted[name])}, then: {command(do)}"
     known = WRONG.get((name, found)) if isinstance(found, str | int) else None
-    reason = " ".join(known) if known else f"The run had {name} {found}, and this step needs {wanted[name]}."
-    return NotSo(reason, f"{_mend(name, wanted[name])}, then: {command(do)}")
+    if known:
+        return NotSo(" ".join(known), mend)
+    return NotKnown(f"No such run had {name} {wanted[name]}; the last one had {found}.", mend)
 
 
 def _mend(name: str, value: object) -> str:

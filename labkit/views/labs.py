@@ -46,7 +46,7 @@ def listed(labs: Sequence[Lab], progress: Progress) -> RenderableType:
 def standing(state: LabProgress | None) -> Text:
     """Return how far a lab is, in a word or two."""
     if state is None:
-        return Text("–", style=FAINT)
+        return Text("-", style=FAINT)
     if state.passed_at is not None:
         return Text("passed" if state.solved_by != "solve" else "solved for you", style="green")
     if state.checks:
@@ -130,7 +130,7 @@ def comparison(guesses: Iterable[Guess]) -> RenderableType:
 def amount(asked: Predict, value: float | str | None) -> str:
     """Write a value of a question with its unit."""
     if value is None or isinstance(value, str):
-        return value or "–"
+        return value or "-"
     return f"{value:.3g} {asked.unit}".strip() if abs(value) < 1000 else f"{value:.0f} {asked.unit}".strip()  # noqa: PLR2004  (no exponents)
 
 
