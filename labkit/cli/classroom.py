@@ -113,22 +113,22 @@ class _Pages:
 
     def histograms(self, found: Board) -> list[Histogram]:
         """Return the predictions, lab by lab."""
-        from labkit.labs.board import hidden, histograms  # noqa: PLC0415 - slow
+        from labkit.labs.board import histograms  # noqa: PLC0415 - slow
 
         labs = [self.only] if self.only else self.labs
-        made = [entry for lab in labs for entry in histograms(found, lab, self._true(lab))]
-        return [hidden(entry) for entry in made] if self._hidden else made
+        return [entry for lab in labs for entry in histograms(found, lab, self._true(lab))]
 
     def render(self, found: Board, width: int, height: int = 0) -> list[RenderableType]:
         """Return all pages; height 0: as long as they are."""
         from labkit.views.classroom import histogram_page, progress_page  # noqa: PLC0415 - slow
 
-        titles = {int(lab.number): lab.file.title for lab in self.labs}
-        first = [] if self.only else progress_page(found, titles, width, height)
+        first = [] if self.only else progress_page(found, width, height)
         return [*first, *(histogram_page(entry, width) for entry in self.histograms(found))]
 
     def _true(self, lab: Lab) -> Mapping[str, float | str]:
-        """Return what is true of a lab on this machine; empty where it was not calibrated."""
+        """Return what is true of a lab on this machine, as far as that is known and not to be hidden."""
+        if self._hidden:
+            return {}
         if lab.name not in self._truths:
             try:
                 self._truths[lab.name] = _truths(self._context, lab)

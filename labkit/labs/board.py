@@ -107,17 +107,9 @@ def histogram(lab: Lab, question: Predict, guesses: Sequence[Guess], truth: Trut
     else:
         values = [float(guess) for guess in guesses if isinstance(guess, int | float)]
         bars = _numbers(values, truth if isinstance(truth, float | int) else None, question.tolerance)
-    said = (
-        "" if truth is None else truth if isinstance(truth, str) else f"{truth:.3g} {question.unit}".strip()
-    )
+    said = "" if truth is None else truth if isinstance(truth, str) else f"{truth:.3g}"
     title = f"{lab.number} {lab.file.title}"
     return Histogram(title, question.question, question.unit, tuple(bars), said)
-
-
-def hidden(found: Histogram) -> Histogram:
-    """Return it without the true answer: before the class has measured."""
-    bars = tuple(replace(bar, right=False) for bar in found.bars if bar.count or not bar.right)
-    return replace(found, bars=bars, truth="")
 
 
 def _better(one: Code, other: Code) -> Code:

@@ -23,9 +23,7 @@ _BAR = "█"
 _NOTHING = Text("·", style=FAINT)
 
 
-def progress_page(
-    board: Board, titles: Mapping[int, str], width: int, height: int = 0
-) -> list[RenderableType]:
+def progress_page(board: Board, width: int, height: int = 0) -> list[RenderableType]:
     """Return the pages of the table of students and labs, each `height` lines high; 0: one page of all."""
     room = max(4, height - _AROUND) if height else max(1, len(board.students))
     parts = [board.students[start : start + room] for start in range(0, len(board.students), room)]
@@ -33,9 +31,9 @@ def progress_page(
         (plural(len(board.students), "student"), "bold"),
         (f"   ✓ passed{' and minutes' if width >= WIDE else ''}   2/4 checks   s solved for them", FAINT),
     )
-    return [
-        Group(headline, _progress(board, part, titles, width, last=part is parts[-1])) for part in parts
-    ] or [Group(headline)]
+    return [Group(headline, _progress(board, part, width, last=part is parts[-1])) for part in parts] or [
+        Group(headline)
+    ]
 
 
 def histogram_page(found: Histogram, width: int) -> RenderableType:
@@ -62,16 +60,12 @@ def damaged_line(damaged: Sequence[str]) -> Text:
     return Text(f"Damaged, ask for them again: {', '.join(damaged)}", style="yellow")
 
 
-def _progress(
-    board: Board, students: Iterable[str], titles: Mapping[int, str], width: int, *, last: bool
-) -> Table:
+def _progress(board: Board, students: Iterable[str], width: int, *, last: bool) -> Table:
     wide = width >= WIDE
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("", width=WIDE_NAME if wide else NAME_WIDTH, no_wrap=True, overflow="ellipsis")
     for lab in board.labs:
-        table.add_column(
-            _short(lab, titles, wide=wide), width=WIDE_CELL if wide else CELL_WIDTH, no_wrap=True
-        )
+        table.add_column(f"{lab:02}", width=WIDE_CELL if wide else CELL_WIDTH, no_wrap=True)
     for student in students:
         table.add_row(Text(student), *(_cell(board.of(student, lab), wide=wide) for lab in board.labs))
     if last:
@@ -83,10 +77,6 @@ def _progress(
             Text("median min", style=FAINT), *("-" if one is None else f"{one:.0f}" for one in minutes)
         )
     return table
-
-
-def _short(lab: int, titles: Mapping[int, str], *, wide: bool) -> str:
-    return f"{lab:02} {titles.get(lab, '')}"[:WIDE_CELL].strip() if wide else f"{lab:02}"
 
 
 def _cell(code: Code | None, *, wide: bool) -> Text:
