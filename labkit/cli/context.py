@@ -20,6 +20,7 @@ from labkit.install.rabbitmq import ensure_rabbitmq
 from labkit.labs import classfile
 from labkit.labs.classfile import ClassFile
 from labkit.project import RUNS
+from labkit.runs.read import RunFiles
 from labkit.runtime import open_runtime
 from labkit.runtime.base import Runtime
 from labkit.settings import LabSettings
@@ -97,6 +98,11 @@ class Lab:
         if self._runtime is None:
             self._runtime = self.open_runtime(self.settings)
         return self._runtime
+
+    def find_run(self, name: str) -> RunFiles | None:
+        """Return the run directory of exactly this name; None when it is gone."""
+        run = RunFiles(self.runs / name)
+        return run if run.about else None
 
     def running(self) -> Runtime:
         """Return the runtime of a stack that is up. Raises StackDown."""

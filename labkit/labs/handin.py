@@ -6,6 +6,7 @@ The record is in the page as JSON, in an element of the id `queue-lab`; `labctl 
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -101,6 +102,12 @@ def hand_in(progress: Progress, labs: Sequence[Lab], truths: Truths, course: str
         if state and _begun(state)
     )
     return HandIn(1, progress.student, course, time.time(), kit_version(), machine(), done)
+
+
+def file_name(record: HandIn) -> str:
+    """Return the name under which the page is handed in: labs-anna-k.html."""
+    words = re.findall(r"\w+", record.student.lower())
+    return "-".join(["labs", *words]) + ".html"
 
 
 def embed(record: HandIn) -> str:
