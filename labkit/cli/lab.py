@@ -53,7 +53,9 @@ def listing(ctx: typer.Context, as_json: AsJson = False) -> None:
 
     context = Context.of(ctx)
     desk = desk_of(context)
-    labs, done = desk.labs(), desk.progress
+    pinned = context.class_file
+    labs = [one for one in desk.labs() if pinned is None or pinned.has(one.name)]
+    done = desk.progress
     data = [
         {"name": one.name, **one.file.model_dump(include={"title", "minutes", "core", "concepts"})}
         for one in labs

@@ -142,7 +142,7 @@ def _lab(name: str, found: Sequence[Done]) -> LabLine:
 
 
 def _missed(pages: Sequence[HandIn]) -> list[Miss]:
-    """Return what most got wrong, the largest share first."""
+    """Return what most got wrong; of equally many, what fewer were asked comes first."""
     found = []
     for name, labs in _by_lab(pages):
         found += _predictions(name[:2], labs)
@@ -150,7 +150,7 @@ def _missed(pages: Sequence[HandIn]) -> list[Miss]:
         answers = [done.transfer for done in labs if done.transfer]
         wrong = sum(answer.tries > 1 or not answer.right for answer in answers)
         found.append(Miss(name[:2], "the last question, at the first try", wrong, len(answers), "", ""))
-    worst = sorted((miss for miss in found if miss.wrong), key=lambda miss: (-miss.wrong / miss.of, miss.lab))
+    worst = sorted((miss for miss in found if miss.wrong), key=lambda miss: (-miss.wrong, miss.of, miss.lab))
     return worst[:MOST_MISSED]
 
 
@@ -206,4 +206,8 @@ def _shared(pages: Sequence[HandIn]) -> list[str]:
             for run in () if done.replay else done.runs:
                 owners[run.sha256, done.number].append(page.student or "?")
     groups = Counter((lab, tuple(names)) for (_, lab), names in owners.items() if len(names) > 1)
-    return [f"Lab {lab}: {' and '.join(names)} have the same run." for (lab, names) in sorted(groups)]
+    return [f"Lab {lab}: {_listed(names)} have the same run." for lab, names in sorted(groups)]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"

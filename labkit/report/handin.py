@@ -20,6 +20,8 @@ LAB_STYLE = Path(__file__).with_name("handin.css")
 MOST_PICTURES = 3
 """For each lab; the last runs."""
 
+MOST_MARKS = 8
+
 _SIGNS: Mapping[bool | None, tuple[str, str]] = {
     True: ("✓", "right"),
     False: ("✗", "wrong"),
@@ -168,7 +170,10 @@ def _runs(prints: tuple[Print, ...], run_of: FindRun) -> Iterable[Html]:
             continue
         same = fingerprint(run.path) == entry.sha256
         words = "" if same else "Its files were changed after the check."
-        yield tag("figure", pictures.outline(run, clock_of(run)), tag("figcaption", _caption(entry, words)))
+        clock = clock_of(run)
+        marks = [f"{number}: {mark.text}" for number, mark in enumerate(run.marks[:MOST_MARKS], 1)]
+        words = ". ".join(filter(None, ["  ".join(marks), words]))
+        yield tag("figure", pictures.outline(run, clock), tag("figcaption", _caption(entry, words)))
 
 
 def _caption(entry: Print, words: str) -> Html:

@@ -141,10 +141,15 @@ def _labs(found: Summary, labs: Mapping[str, Lab]) -> Table:
 
 
 def _missed(found: Summary) -> Table:
-    table = house_table("lab", "what", "wrong", "often said", "true", right=("wrong",))
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, justify="right")
+    table.add_column()
     for miss in found.missed:
-        share = f"{miss.wrong} of {miss.of}"
-        table.add_row(miss.lab, miss.what, share, miss.often, miss.truth)
+        what = Text(miss.what)
+        if miss.often:
+            what.append(f"\nmost wrong ones said {miss.often}; true: {miss.truth}", style=FAINT)
+        table.add_row(miss.lab, f"{miss.wrong} of {miss.of}", what)
     return table
 
 
