@@ -18,6 +18,7 @@ from labkit.cli import (
     classroom,
     db,
     demo,
+    dev,
     dlq,
     experiment,
     instances,
@@ -121,6 +122,7 @@ GROUPS = (
     prepare,
     classroom,
     kit,
+    dev,
 )
 for group in GROUPS:
     app.add_typer(group.app)

@@ -220,10 +220,18 @@ def report(
 
 def desk_of(context: Context) -> Desk:
     """Return the desk of the student who sits at this project."""
+    from labkit.labs.progress import folder  # noqa: PLC0415 - slow
+
+    return desk_at(context, folder(context.runtime.project))
+
+
+def desk_at(context: Context, own: Path) -> Desk:
+    """Return a desk with its files in the folder `own`."""
+    from labkit.labs.content import LABS  # noqa: PLC0415 - slow
     from labkit.labs.desk import Desk, Places  # noqa: PLC0415 - slow
 
-    runtime = context.runtime
-    return Desk(runtime, context.access, Places.of(runtime, context.runs), lambda: _machine(context))
+    places = Places(LABS, context.runs, own)
+    return Desk(context.runtime, context.access, places, lambda: _machine(context))
 
 
 def _machine(context: Context) -> Calibration:
@@ -308,8 +316,7 @@ def _ask_transfer(context: Context, desk: Desk, chosen: Lab, answer: float | Non
     state = desk.state(chosen)
     question = desk.question(chosen)
     if state.passed_at is None and question is not None:
-        unit = f" ({chosen.file.transfer.unit})" if chosen.file.transfer.unit else ""
-        context.say(f"\nOne last question.{unit} {question}", style="bold")
+        context.say(f"\nOne last question. {question}", style="bold")
         if answer is None and not sys.stdin.isatty():
             context.say(f"Answer it: {command('lab check --answer NUMBER')}")
             return
@@ -321,7 +328,8 @@ def _ask_transfer(context: Context, desk: Desk, chosen: Lab, answer: float | Non
 def _answer(context: Context, desk: Desk, chosen: Lab, answer: float | None) -> None:
     transfer = chosen.file.transfer
     while True:
-        value = typer.prompt("Your answer", type=float) if answer is None else answer
+        unit = f" ({transfer.unit})" if transfer.unit else ""
+        value = typer.prompt(f"Your answer{unit}", type=float) if answer is None else answer
         given = desk.answer(chosen, value)
         if given.right:
             context.say(f"Right. {transfer.why}", style="green")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -157,5 +158,6 @@ def _module(path: Path) -> ModuleType:
     if spec is None or spec.loader is None or not path.is_file():
         raise BadValue(f"{path} cannot be loaded.", "Get the folder again: git restore labs")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module

@@ -17,7 +17,6 @@ from labkit.labs.content import CHECK, EXERCISE, SOLUTION, Lab, Predict, Step, T
 from labkit.labs.evidence import Evidence
 from labkit.labs.progress import Answer, Checked, LabProgress, Prediction, Progress
 from labkit.labs.walk import Walk
-from labkit.project import RUNS
 from labkit.runtime.base import Notify, Runtime, ignore
 from labkit.words import command, near
 
@@ -37,11 +36,6 @@ class Places:
     labs: Path
     runs: Path
     own: Path
-
-    @classmethod
-    def of(cls, runtime: Runtime, runs: Path = RUNS) -> Places:
-        """Return the usual places of a project."""
-        return cls(content.LABS, runs, progress.folder(runtime.project))
 
 
 class Desk:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from labkit.labs.content import Lab, Predict, Step
 from labkit.labs.desk import is_right
+from labkit.labs.devcheck import Found
 from labkit.labs.progress import Checked, LabProgress, Progress
 from labkit.views.style import COMMAND, FAINT, house_table, plural
 
@@ -18,7 +19,6 @@ Here = Callable[[str], str]
 """Writes the commands of a text as they are typed here."""
 
 _SIGNS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
-_INDENT = (0, 0, 0, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,8 @@ def opening(lab: Lab, missing: Sequence[str]) -> RenderableType:
     """Return the screen with which a lab begins."""
     file = lab.file
     head = Text(f"Lab {lab.number} · {file.title}", style="bold")
-    head.append(f"   about {file.minutes} min · {', '.join(file.concepts)}", style=FAINT)
-    parts: list[RenderableType] = [head, "", Text(file.question, style="bold cyan"), Text(file.about)]
+    facts = Text(f"about {file.minutes} min · {', '.join(file.concepts)}", style=FAINT)
+    parts: list[RenderableType] = [head, facts, "", Text(file.question, style="bold cyan"), Text(file.about)]
     if missing:
         names = ", ".join(missing)
         parts += ["", Text(f"Better do {names} before. You can go on all the same.", style="yellow")]
@@ -76,12 +76,11 @@ def asking(number: int, of: int, asked: Predict) -> RenderableType:
 
 def predicted(lab: Lab, state: LabProgress) -> RenderableType:
     """Return what the student expects, in one line each."""
-    lines = [
-        Text.assemble((f"  {amount(entry, state.predictions[entry.id].value)}  ", "bold"), entry.question)
-        for entry in lab.file.predict
-        if entry.id in state.predictions
-    ]
-    return Group(Text("You expect:", style=FAINT), *lines)
+    table = house_table("you expect", "question")
+    for entry in lab.file.predict:
+        if entry.id in state.predictions:
+            table.add_row(amount(entry, state.predictions[entry.id].value), Text(entry.question, style=FAINT))
+    return Group("", table)
 
 
 def step_page(number: int, of: int, step: Step, here: Here) -> RenderableType:
@@ -93,7 +92,7 @@ def step_page(number: int, of: int, step: Step, here: Here) -> RenderableType:
     if step.command:
         if step.terminal > 1:
             parts.append(Text(f"In terminal {step.terminal}:", style="yellow"))
-        parts.append(Padding(Text(here(step.command), style=COMMAND), (1, 0, 1, 4)))
+        parts += ["", _indented(Text(here(step.command), style=COMMAND), 4), ""]
     if step.look:
         parts.append(Text.assemble(("Look: ", "bold"), here(step.look)))
     return Group(*parts)
@@ -104,11 +103,11 @@ def check_lines(check: Checked, here: Here) -> RenderableType:
     sign, style = _SIGNS[check.outcome]
     head = Text.assemble((f"{sign} ", style), check.line)
     if check.outcome is True:
-        return Group(head, Padding(Text(check.said, style=FAINT), _INDENT))
+        return Group(head, _indented(Text(check.said, style=FAINT)))
     reason = f"unknown: {check.said}" if check.outcome is None else check.said
-    parts = [Padding(Text(reason, style=style), _INDENT)]
+    parts = [_indented(Text(reason, style=style))]
     if check.next_step:
-        parts.append(Padding(Text(here(check.next_step)), _INDENT))
+        parts.append(_indented(Text(here(check.next_step))))
     return Group(head, *parts)
 
 
@@ -145,6 +144,17 @@ def guesses(
     ]
 
 
+def _indented(text: Text, by: int = 2) -> Padding:
+    return Padding(text, (0, 0, 0, by), expand=False)
+
+
+def found_line(found: Found) -> RenderableType:
+    """Return one line of `dev check`."""
+    sign, style = _SIGNS[not found.problem]
+    line = Text.assemble((f"{sign} ", style), (f"{found.lab or 'all labs'}: ", FAINT), found.what)
+    return Group(line, _indented(Text(found.problem, style="red"))) if found.problem else line
+
+
 def _compared(guess: Guess) -> list[RenderableType]:
     asked = guess.asked
     right = is_right(asked, guess.value, guess.truth)
@@ -156,4 +166,4 @@ def _compared(guess: Guess) -> list[RenderableType]:
         said.append(f"   it is: {guess.truth}")
     if guess.measured is not None:
         said.append(f"   measured: {amount(asked, guess.measured)}")
-    return [line, Padding(said, _INDENT), Padding(Text(asked.why, style=FAINT), _INDENT)]
+    return [line, _indented(said), _indented(Text(asked.why, style=FAINT))]

@@ -89,7 +89,7 @@ def the_time_fits(evidence: Evidence) -> Outcome:
     low, high = (JOBS + away) / WORKERS - 1, (JOBS + away + 1 + STARTS_S) / WORKERS + 1
     if len(evidence.marks(run, "kill")) == 1 and not low <= took <= high:
         return Failed(
-            f"It took {took:.1f} s, and {low:.0f} to {high:.0f} s were due with a worker away for {away:.0f} s.",
+            f"It took {took:.1f} s, and {low:.0f} to {high:.0f} s were due, with {away:.0f} s away.",
             f"Kill it earlier, so that it is back before the end: {command(DO)}",
         )
     return Passed(f"{took:.1f} s, with a worker away for {away:.1f} s")

@@ -24,8 +24,8 @@ def stuck(found: Trial) -> NotSo:
         return NotSo(f"It did {found.before} messages. Its last words:\n{found.output}", f"Mend it. {CHECK}")
     if found.before and found.handed_out <= 1:
         return NotSo(
-            f"It did {found.before} messages, and then waited for ever: with a prefetch limit the broker sends no "
-            "more until you acknowledge.",
+            f"It did {found.before} messages, and then waited for ever: with a prefetch limit the broker "
+            "sends no more until you acknowledge.",
             f"Call basic_ack for each message. {CHECK}",
         )
     return NotSo(
@@ -67,7 +67,7 @@ def little_is_done_twice(evidence: Evidence) -> Outcome:
     found = trial(evidence)
     if found.duplicated > 1:
         return Failed(
-            f"{found.duplicated} messages were done twice: they were never acknowledged, or put back (requeue).",
+            f"{found.duplicated} messages were done twice: never acknowledged, or put back (requeue).",
             f"Call basic_ack once for each message, after the work. {CHECK}",
         )
     return Passed(f"duplicated {found.duplicated}")
@@ -81,7 +81,7 @@ def the_prefetch_is_limited(evidence: Evidence) -> Outcome:
         return Unknown("Nobody saw the queue while it worked.", CHECK)
     if found.handed_out > MANY:
         return Failed(
-            f"It was given {found.handed_out} messages at once: the prefetch is unlimited, or auto-ack is on.",
+            f"It was given {found.handed_out} messages at once: prefetch unlimited, or auto-ack on.",
             f"Before basic_consume: channel.basic_qos(prefetch_count=1). {CHECK}",
         )
     return Passed("the others stay in the queue, for other consumers")
