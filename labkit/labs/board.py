@@ -113,8 +113,12 @@ def histogram(lab: Lab, question: Predict, guesses: Sequence[Guess], truth: Trut
 
 
 def _better(one: Code, other: Code) -> Code:
-    """Prefer more passed checks, then the later one; predictions that only one of them has are kept."""
-    chosen, rest = (one, other) if sum(one.passed) > sum(other.passed) else (other, one)
+    """Prefer all checks, then more, then the later code; predictions that only one of them has are kept.
+
+    READY, the code of the homework, has a single check: it is worth more than the first of three.
+    """
+    first, second = ((code.done, sum(code.passed)) for code in (one, other))
+    chosen, rest = (one, other) if first > second else (other, one)
     silent = all(guess is None for guess in chosen.predictions)
     return replace(chosen, predictions=rest.predictions) if silent else chosen
 
