@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import RenderableType
+from rich.text import Text
 
 from labkit.cli.context import Lab as Context
 from labkit.cli.options import INSTRUCTOR, AsJson, examples
@@ -25,7 +26,7 @@ room = typer.Typer(no_args_is_help=True, help="Run a class: who is where, and th
 app.add_typer(room, name="class", rich_help_panel=INSTRUCTOR)
 
 KEPT = "board.txt"
-PROMPT = "Paste codes. Enter: next page. q: end. > "
+PROMPT = "Codes, or the number of a lab; Enter: next, a: answers, q: end > "
 _QUIT = ("q", "quit", "exit")
 _PROMPT_LINES = 2
 
@@ -51,8 +52,9 @@ def board(
 ) -> None:
     """Show who is where, and what was predicted, from the codes of students.
 
-    In a terminal it stays: paste codes as they come, they are remembered. A code is no proof: anybody can
-    make one. Marks go by the pages that are handed in.
+    In a terminal it stays: paste codes as they come, they are remembered. What is true is shown after `a`.
+
+    A code is no proof, anybody can make one: marks go by the pages that are handed in.
     """
     from labkit.labs.codes import find  # noqa: PLC0415 - slow
 
@@ -102,7 +104,7 @@ class _Pages:
         self.only = content.find(lab) if lab else None
         self.labs = [one for one in everything if pinned is None or pinned.has(one.name)]
         self._context = context
-        self._hidden = hide_answers
+        self.hidden = hide_answers
         self._truths: dict[str, Mapping[str, float | str]] = {}
 
     def board(self, found: Found) -> Board:
@@ -118,16 +120,18 @@ class _Pages:
         labs = [self.only] if self.only else self.labs
         return [entry for lab in labs for entry in histograms(found, lab, self._true(lab))]
 
-    def render(self, found: Board, width: int, height: int = 0) -> list[RenderableType]:
-        """Return all pages; height 0: as long as they are."""
+    def render(self, found: Board, width: int, height: int = 0) -> list[tuple[str, RenderableType]]:
+        """Return all pages, each with the number of its lab, if it has one; height 0: as long as they are."""
         from labkit.views.classroom import histogram_page, progress_page  # noqa: PLC0415 - slow
 
         first = [] if self.only else progress_page(found, width, height)
-        return [*first, *(histogram_page(entry, width) for entry in self.histograms(found))]
+        further = [(entry.lab[:2], histogram_page(entry, width)) for entry in self.histograms(found)]
+        nothing = [("", Text("No predictions yet."))] if not (first or further) else []
+        return [*(("", page) for page in first), *further, *nothing]
 
     def _true(self, lab: Lab) -> Mapping[str, float | str]:
         """Return what is true of a lab on this machine, as far as that is known and not to be hidden."""
-        if self._hidden:
+        if self.hidden:
             return {}
         if lab.name not in self._truths:
             try:
@@ -156,7 +160,7 @@ def _show(context: Context, found: Found, pages: _Pages, *, as_json: bool) -> No
     if as_json:
         context.show("", _data(made, pages.histograms(made), found.damaged), as_json=True)
         return
-    for number, page in enumerate(pages.render(made, context.out.width)):
+    for number, (_, page) in enumerate(pages.render(made, context.out.width)):
         context.out.print(*([""] if number else []), page, sep="\n")
     if found.damaged:
         context.out.print("", damaged_line(found.damaged), sep="\n")
@@ -165,32 +169,49 @@ def _show(context: Context, found: Found, pages: _Pages, *, as_json: bool) -> No
 def _stay(context: Context, kept: Path, pages: _Pages) -> None:
     """Draw the board anew after each line that is typed or pasted, until q or Ctrl-D."""
     from labkit.labs.codes import find  # noqa: PLC0415 - slow
-    from labkit.views.classroom import damaged_line  # noqa: PLC0415 - slow
 
     said, number = find(_text(kept) if kept.exists() else ""), 0
     damaged: Sequence[str] = ()
+    pages.hidden = True  # the projector must not tell before the class has measured
     while True:
         width, height = context.out.size
         rendered = pages.render(pages.board(said), width, height - _PROMPT_LINES - 1)
         number %= len(rendered)
-        context.out.clear()
-        context.out.print(rendered[number])
-        if damaged:
-            context.out.print(damaged_line(damaged))
-        try:
-            line = input(f"[{number + 1}/{len(rendered)}] {PROMPT}")
-        except EOFError:
-            context.out.print()
-            return
-        if line.strip().lower() in _QUIT:
+        line = _typed(context, rendered[number][1], damaged, f"[{number + 1}/{len(rendered)}] {PROMPT}")
+        word = line.strip().lower()
+        if word in _QUIT:
             return
         new = find(line)
         damaged = new.damaged
         if new.codes:
             _keep(kept, line)
             said = find(_text(kept))
-        elif not line.strip():
+        elif word == "a":
+            pages.hidden = not pages.hidden
+        elif word.isdecimal():
+            number = _page_of(word, rendered, number)
+        elif not word:
             number += 1
+
+
+def _typed(context: Context, page: RenderableType, damaged: Sequence[str], prompt: str) -> str:
+    """Show a page, and return what is typed under it; q at its end."""
+    from labkit.views.classroom import damaged_line  # noqa: PLC0415 - slow
+
+    context.out.clear()
+    context.out.print(page)
+    if damaged:
+        context.out.print(damaged_line(damaged))
+    try:
+        return input(prompt)
+    except EOFError:
+        context.out.print()
+        return _QUIT[0]
+
+
+def _page_of(typed: str, rendered: Sequence[tuple[str, RenderableType]], now: int) -> int:
+    """Return the first page of a lab, or the present one where nobody predicted it yet."""
+    return next((place for place, (lab, _) in enumerate(rendered) if lab == f"{int(typed):02}"), now)
 
 
 def _data(board: Board, histograms: Sequence[Histogram], damaged: Sequence[str]) -> dict[str, object]:

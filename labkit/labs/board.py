@@ -133,7 +133,7 @@ def _numbers(values: Sequence[float], truth: float | None, tolerance: float) -> 
         bars = _binned([value for value in values if value not in right], wrong)
     if truth is not None:
         bars.append((truth, Bar(f"{truth:.3g}", len(right), right=True)))
-    return [bar for _, bar in sorted(bars, key=lambda entry: entry[0])]
+    return [bar for _, bar in sorted(bars, key=lambda entry: (entry[0], not entry[1].right))]
 
 
 def _binned(values: Sequence[float], distinct: Sequence[float]) -> list[tuple[float, Bar]]:
