@@ -15,14 +15,13 @@ from pathlib import Path
 
 from labkit.access import access
 from labkit.load.arrivals import Arrivals, ClosedLoop, at_once, constant, poisson
-from labkit.load.workloads import Planned, Workload, mix, same, text
+from labkit.load.workloads import Planned, Workload, grid, mix, text
 from labkit.measure import Action, measure
 from labkit.project import Project
 from labkit.runtime.base import Runtime
 from labkit.runtime.local.runtime import LocalRuntime
 from labkit.settings import base_environment
 from labkit.stack import Options
-from test_images import generate_sample
 
 SAMPLES = Path(__file__).parent
 FILES = ("run.json", "jobs.csv", "samples.csv", "events.jsonl", "ledger.json", "summary.json")
@@ -38,14 +37,18 @@ def make_mix(lab: Lab) -> None:
     lab.run("mix", 2, mix(200, SEED), at_once(200))
 
 
-def make_scaling(lab: Lab) -> None:
-    """Make three runs for each number of workers, in turns: jobs that wait, and jobs that compute."""
-    picture = generate_sample.photo(1600, 1200, seed=SEED)
+def make_waiting(lab: Lab) -> None:
+    """Make three runs for each number of workers, in turns, with jobs that wait for something."""
     for repeat in range(1, REPEATS + 1):
         for workers in (1, 2, 3, 5):
             lab.run(f"scaling/text-{workers}-{repeat}", workers, text(30, 1.0), at_once(30), keep=BARE)
+
+
+def make_computing(lab: Lab) -> None:
+    """Make three runs for each number of workers, in turns, with jobs that compute."""
+    blur = grid(30, "filter,blur,10;filter,blur,10;convert,png", SEED)
+    for repeat in range(1, REPEATS + 1):
         for workers in (1, 2, 3, 4):
-            blur = same("photo.jpg", picture, 30, "filter,blur,10;convert,png")
             lab.run(f"scaling/images-{workers}-{repeat}", workers, blur, at_once(30), keep=BARE)
 
 
@@ -75,7 +78,8 @@ def make_queueing(lab: Lab) -> None:
 
 MAKERS: Mapping[str, Callable[[Lab], None]] = {
     "mix": make_mix,
-    "scaling": make_scaling,
+    "waiting": make_waiting,
+    "computing": make_computing,
     "clocks": make_clocks,
     "failure": make_failure,
     "queueing": make_queueing,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 import typer.main
@@ -14,9 +14,6 @@ from labkit.cli.context import Lab
 from labkit.cli.lifecycle import start
 from labkit.cli.options import KIT, AsJson, Yes, examples
 from labkit.stack import KEEP
-
-if TYPE_CHECKING:
-    from labkit.labs.devcheck import Found
 
 app = typer.Typer()
 dev = typer.Typer(no_args_is_help=True, help="For those who write labs.")
@@ -52,19 +49,14 @@ def check(
     desk = desk_at(lab, lab.runtime.project.state_dir / "dev-check")
     all_labs = desk.labs()
     chosen = all_labs if everything else [desk.lab(name) for name in names or QUICK]
-    results: list[Found] = []
-
-    def show(found: Found) -> None:
-        results.append(found)
-        lab.out.print(found_line(found))
-
-    for found in devcheck.static(all_labs, lambda typed: _problem(ctx, typed)):
-        show(found)
+    results = list(devcheck.static(all_labs, lambda typed: _problem(ctx, typed)))
+    lab.out.print(*map(found_line, devcheck.in_short(results)), sep="\n")
     start(lab, KEEP, assume_yes=yes)
     for one in chosen:
         with lab.err.status(one.name) as status:
             for found in devcheck.on_the_stack(desk, one, _under(one.name, status.update)):
-                show(found)
+                results.append(found)
+                lab.out.print(found_line(found))
     problems = sum(bool(found.problem) for found in results)
     lab.say(f"{len(results)} looked at, {problems} problems.", style="bold red" if problems else "bold green")
     lab.show("", [asdict(found) for found in results], as_json=as_json)

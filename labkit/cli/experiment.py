@@ -112,7 +112,7 @@ def calibrate(
     quick: Annotated[bool, typer.Option("--quick", help="Measure each figure for a moment only.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure the speed of this machine: usable cores, service times.
+    """Measure this machine: usable cores and service times.
 
     Experiments with images are sized by it, and do it by themselves when it is older than an hour.
     """

@@ -85,9 +85,11 @@ def start(
     context = Context.of(ctx)
     desk = desk_of(context)
     chosen = _meant(desk, name)
+    before = desk.progress.current
     state = desk.begin(chosen, replay=replay)
     context.out.print(view.opening(chosen, desk.missing(chosen)))
-    if state.prepared_at is None:
+    elsewhere = before != chosen.name or not context.runtime.instances()
+    if not state.replay and (state.prepared_at is None or elsewhere):
         _make_ready(context, desk, chosen, assume_yes=yes)
     _predict(context, desk, chosen, predict or (), why)
     if desk.state(chosen).step == 0:

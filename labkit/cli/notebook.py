@@ -20,9 +20,9 @@ def notebook(
     port: Annotated[
         int, typer.Option(min=1024, max=65_535, help="Where it answers, or the next free.")
     ] = PORT,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
 ) -> None:
     """Open the notebooks about your runs, in JupyterLab."""
     ensure({"notebooks"})
     Lab.of(ctx).say("JupyterLab starts; Ctrl-C in this window ends it.")
-    raise typer.Exit(serve(port, browser=browser))
+    raise typer.Exit(serve(port, browser=not no_browser))

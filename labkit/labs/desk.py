@@ -104,7 +104,9 @@ class Desk:
     def prepare(self, lab: Lab, notify: Notify = ignore) -> LabProgress:
         """Put the stack, which is up, into the lab's state. Raises LabError."""
         staging.prepare(self.runtime, self._access(), lab, notify)
-        return self._keep(lab, replace(self.state(lab), prepared_at=time.time()))
+        state = self.state(lab)
+        # Somebody who comes back from another lab keeps what was measured before.
+        return self._keep(lab, replace(state, prepared_at=state.prepared_at or time.time()))
 
     def state(self, lab: Lab) -> LabProgress:
         """Return how far the lab is. Raises BadValue when it was not started."""

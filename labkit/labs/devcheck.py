@@ -49,6 +49,13 @@ def static(labs: Sequence[Lab], known: Known) -> Iterator[Found]:
             yield Found(lab.name, what, problem)
 
 
+def in_short(found: Sequence[Found]) -> Iterator[Found]:
+    """Return one line a lab, or its problems."""
+    for lab in dict.fromkeys(entry.lab for entry in found):
+        own = [entry for entry in found if entry.lab == lab]
+        yield from [entry for entry in own if entry.problem] or [Found(lab, f"files ({len(own)})")]
+
+
 def _files(lab: Lab, labs: Sequence[Lab], known: Known) -> Iterator[tuple[str, str]]:
     text = (lab.folder / README).read_text(encoding="utf-8") if (lab.folder / README).is_file() else ""
     headings = re.findall(r"^## (.+)$", text, re.MULTILINE)

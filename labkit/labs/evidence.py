@@ -170,7 +170,7 @@ class Evidence:
 
         if self.program is None or not self.program.is_file():
             raise NotKnown("Your program is not there.", f"Begin: {command(f'lab start {self.lab.number}')}")
-        return try_out(self.program, self.up(), self.told)
+        return try_out(self.program, self.up().environment()["LAB_AMQP_URL"], self.told)
 
     @property
     def used(self) -> tuple[Print, ...]:

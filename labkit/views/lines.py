@@ -46,11 +46,16 @@ def row(columns: Sequence[Column], cells: Sequence[Cell]) -> Text:
 
 def fit(text: str, width: int, side: Literal["left", "right"] = "left") -> str:
     """Return `text` in exactly `width` cells, without line breaks and other control characters."""
-    text = "".join(letter if letter.isprintable() else "?" for letter in text)
+    text = printable(text)
     length = cell_len(text)
     if length > width:
         return set_cell_size(text, width - 1) + "…" if width else ""
     return text + " " * (width - length) if side == "left" else " " * (width - length) + text
+
+
+def printable(text: str) -> str:
+    """Return the text with a question mark for each line break and other control character."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def sparkline(values: Sequence[float | None]) -> str:

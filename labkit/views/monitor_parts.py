@@ -13,7 +13,7 @@ from labkit.sampling.samples import InstanceSample, QueueSample, StageSample
 from labkit.stack import WORKERS
 from labkit.statistics import samples_needed
 from labkit.views import style
-from labkit.views.lines import Cell, Column, fit, heading, row, sparkline
+from labkit.views.lines import Cell, Column, fit, heading, printable, row, sparkline
 from services.common.topology import (
     DEAD_LETTER,
     IMAGE_POOLS,
@@ -158,7 +158,7 @@ def services(picture: Picture, width: int) -> Text:
     line = Text(no_wrap=True, end="")
     for name, group in by_service.items():
         bad = [entry for entry in group if entry.state != "running"]
-        said = f"{name} {bad[0].state}" if bad else f"{name} {_percent(_cpu(group))}"
+        said = printable(f"{name} {bad[0].state}" if bad else f"{name} {_percent(_cpu(group))}")
         line.append("  " if line else "CPU  ", style.FAINT)
         line.append(f"✖ {said}" if bad else said, "bold red" if bad else "")
     line.truncate(width, overflow="ellipsis")

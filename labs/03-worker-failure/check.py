@@ -70,7 +70,8 @@ def nothing_was_lost(evidence: Evidence) -> Outcome:
 def one_job_came_again(evidence: Evidence) -> Outcome:
     """Only the job in its hands was handed out again."""
     run = run_of(evidence)
-    kills = len([mark for mark in evidence.marks(run, "kill") if kill_of(evidence, run)])
+    kill_of(evidence, run)
+    kills = len(evidence.marks(run, "kill"))
     again = int(evidence.measure("redelivered", run))
     if again > kills:
         return Failed(
