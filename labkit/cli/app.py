@@ -43,20 +43,7 @@ COMPLETE = "_LABCTL_COMPLETE"
 INTERRUPTED = 130
 
 SUMMARY = "Queue Lab: start a real message-queue pipeline, load it, break it, watch it."
-FIRST = (
-    "prepare",
-    "up",
-    "demo",
-    "lab",
-    "status",
-    "scale",
-    "kill",
-    "upload",
-    "jobs",
-    "logs",
-    "doctor",
-    "down",
-)
+FIRST = ("up", "demo", "status", "scale", "kill", "upload", "jobs", "logs", "doctor", "down")
 
 
 class Root(TyperGroup):

@@ -14,7 +14,7 @@ from rich.text import Text
 from labkit.cli.context import Lab as Context
 from labkit.cli.lifecycle import start as start_stack
 from labkit.cli.live import page, progress
-from labkit.cli.options import CLASS, AsJson, Yes, examples
+from labkit.cli.options import LABS, AsJson, Yes, examples
 from labkit.cli.results import near
 from labkit.errors import BadValue, LabError
 from labkit.views.style import COMMAND
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 lab = typer.Typer(no_args_is_help=True, help="Guided labs: predict, do, look, check.")
-app.add_typer(lab, name="lab", rich_help_panel=CLASS)
+app.add_typer(lab, name="lab", rich_help_panel=LABS)
 
 CALIBRATION = "calibration.json"
 

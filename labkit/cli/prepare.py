@@ -13,7 +13,7 @@ import typer
 from labkit.cli.context import Lab
 from labkit.cli.lifecycle import start
 from labkit.cli.live import progress
-from labkit.cli.options import CLASS, INSTRUCTOR, AsJson, RuntimeKind, Yes, examples
+from labkit.cli.options import INSTRUCTOR, LABS, AsJson, RuntimeKind, Yes, examples
 from labkit.install.environment import ensure
 from labkit.labs import bundle as bundling
 from labkit.labs import prepare as preparing
@@ -27,7 +27,7 @@ app = typer.Typer()
 
 
 @app.command(
-    rich_help_panel=CLASS, epilog=examples("prepare", 'prepare --name "Ada L"', "prepare --from /media/usb")
+    rich_help_panel=LABS, epilog=examples("prepare", 'prepare --name "Ada L"', "prepare --from /media/usb")
 )
 def prepare(
     ctx: typer.Context,
