@@ -144,7 +144,8 @@ def _begun(state: LabProgress) -> bool:
 
 
 def _done(lab: Lab, state: LabProgress, truths: Mapping[str, float | str]) -> Done:
-    asked = lab.file.transfer.question if state.transfer else ""
+    transfer = state.transfer if state.passed_at else None  # it holds what is right
+    asked = lab.file.transfer.question if transfer else ""
     try:
         question = asked.format(**{**lab.file.numbers, **state.figures})
     except (KeyError, IndexError, ValueError):
@@ -162,7 +163,7 @@ def _done(lab: Lab, state: LabProgress, truths: Mapping[str, float | str]) -> Do
         ),
         checks=state.checks,
         question=question,
-        transfer=state.transfer,
+        transfer=transfer,
         hints=state.hints,
         starts=state.starts,
         solved_by=state.solved_by,

@@ -12,12 +12,15 @@ from labkit.labs.progress import LabProgress, Prediction
 
 
 def standing(student: str, lab: Lab, progress: LabProgress, now: float | None = None) -> Code:
-    """Return what the code of a lab says; now: seconds since the epoch, for a lab that is not passed."""
+    """Return what the code of a lab says: each check, and last whether the lab is passed.
+
+    now: seconds since the epoch, for a lab that is not passed.
+    """
     end = progress.passed_at or (time.time() if now is None else now)
     return Code(
         student,
         int(lab.number),
-        tuple(entry.outcome is True for entry in progress.checks),
+        (*(entry.outcome is True for entry in progress.checks), progress.passed_at is not None),
         tuple(guess_of(question, progress.predictions.get(question.id)) for question in lab.file.predict),
         round(max(0.0, end - progress.started_at) / 60),
         solved=progress.solved_by == "solve",

@@ -172,7 +172,7 @@ def _runs(prints: tuple[Print, ...], run_of: FindRun) -> Iterable[Html]:
         words = "" if same else "Its files were changed after the check."
         clock = clock_of(run)
         marks = [f"{number}: {mark.text}" for number, mark in enumerate(run.marks[:MOST_MARKS], 1)]
-        words = ". ".join(filter(None, ["  ".join(marks), words]))
+        words = ". ".join(filter(None, [", ".join(marks), words]))
         yield tag("figure", pictures.outline(run, clock), tag("figcaption", _caption(entry, words)))
 
 

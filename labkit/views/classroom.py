@@ -29,7 +29,7 @@ def progress_page(board: Board, width: int, height: int = 0) -> list[RenderableT
     parts = [board.students[start : start + room] for start in range(0, len(board.students), room)]
     headline = Text.assemble(
         (plural(len(board.students), "student"), "bold"),
-        (f"   ✓ passed{' and minutes' if width >= WIDE else ''}   2/4 checks   s solved for them", FAINT),
+        (f"   ✓ passed{' and minutes' if width >= WIDE else ''}   2/4 so far   s solved for them", FAINT),
     )
     return [Group(headline, _progress(board, part, width, last=part is parts[-1])) for part in parts] or [
         Group(headline)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from rich.console import Console
 from labkit.labs.board import board, histogram
 from labkit.labs.codes import Choice, Code, encode
 from labkit.labs.content import Lab, LabFile, Predict
-from labkit.labs.standing import settled
+from labkit.labs.progress import Checked, LabProgress, Prediction
+from labkit.labs.standing import settled, standing
 from labkit.views.classroom import histogram_page, progress_page
 from tests.support.lab import World
 
@@ -157,3 +159,14 @@ def test_a_text_without_codes_is_an_error(tmp_path: Path) -> None:
     result = World.make(tmp_path).run("class", "board", stdin="hello")
     assert result.exit_code == 1
     assert "There is no code in that" in result.output
+
+
+def test_a_lab_is_done_with_its_last_question() -> None:
+    """Checks alone do not pass a lab; the code of one that was asked from the kit says so."""
+    checks = (Checked("a", "A", True, "", "", 1.0), Checked("b", "B", None, "", "", 1.0))  # noqa: FBT003  (a verdict)
+    state = LabProgress(0.0, checks=checks, predictions={"q": Prediction(20.0, "", 1.0)})
+    found = standing("Anna", lab(question(), question(id="other")), state, now=630.0)
+    assert (found.passed, found.minutes, found.predictions) == ((True, False, False), 10, (20.0, None))
+    state = replace(state, checks=checks[:1], passed_at=300.0, solved_by="solve")
+    found = standing("Anna", lab(question()), state)
+    assert (found.done, found.minutes, found.solved) == (True, 5, True)

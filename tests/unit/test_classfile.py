@@ -8,6 +8,7 @@ import pytest
 
 from labkit.errors import BadValue
 from labkit.labs.classfile import ClassFile, load
+from labkit.project import REPOSITORY
 
 
 def test_without_a_file_there_is_no_class(tmp_path: Path) -> None:
@@ -53,3 +54,14 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
     path.write_text("labs = [")
     with pytest.raises(BadValue, match=r"class\.toml cannot be read"):
         load(path)
+
+
+def test_the_page_for_the_instructor_shows_every_field(tmp_path: Path) -> None:
+    """The example in docs/class.md can be used as it is, and leaves nothing out."""
+    text = (REPOSITORY / "docs" / "class.md").read_text(encoding="utf-8")
+    example = text.partition("```toml\n")[2].partition("```")[0]
+    path = tmp_path / "class.toml"
+    path.write_text(example)
+    found = load(path)
+    assert found is not None
+    assert found.model_fields_set == set(ClassFile.model_fields) - {"format"}

@@ -56,8 +56,11 @@ def test_predictions_stand_beside_measurements() -> None:
 
 def test_an_open_lab_tells_no_answers() -> None:
     """Who makes the page before the lab is passed does not read the truth in it."""
-    said = record(passed_at=None, transfer=None).labs[0].predictions[0]
+    wrong = Answer(99.0, 61.3, right=False, tries=1)
+    made = record(passed_at=None, transfer=wrong)
+    said = made.labs[0].predictions[0]
     assert (said.truth, said.right, said.measured, said.explained) == (None, None, None, "")
+    assert "61.3" not in page(made, lambda _: None)
 
 
 def test_labs_without_anything_are_left_out() -> None:
