@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from labkit.project import REPOSITORY
 
+TIERS_S = {"unit": 180, "docs": 60, "contract": 120, "integration": 240, "acceptance": 660}
+"""The folders of tests/, each with its budget in seconds; all parts together must end in 30 minutes."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -40,12 +43,14 @@ class Outcome:
 
 
 def parts(pytest_arguments: Sequence[str] = ()) -> tuple[Part, ...]:
-    """Return all parts, the quick ones first; `pytest_arguments` go to pytest."""
+    """Return all parts, the quick ones first; `pytest_arguments` go to pytest, instead of a part a tier."""
+    one = Part("tests", ("-m", "pytest", *pytest_arguments), sum(TIERS_S.values()))
+    each = (Part(tier, ("-m", "pytest", f"tests/{tier}"), budget_s) for tier, budget_s in TIERS_S.items())
     return (
         Part("ruff check", ("-m", "ruff", "check", "."), 10),
         Part("ruff format", ("-m", "ruff", "format", "--check", "."), 10),
         Part("mypy", ("-m", "mypy"), 90),
-        Part("pytest", ("-m", "pytest", *pytest_arguments), 420),
+        *([one] if pytest_arguments else each),
     )
 
 

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from labkit.cli.context import Lab as Context
 from labkit.cli.lifecycle import start as start_stack
-from labkit.cli.live import page, progress
+from labkit.cli.live import page
 from labkit.cli.options import LABS, AsJson, Yes, examples
 from labkit.cli.results import near
 from labkit.errors import BadValue, LabError
@@ -121,7 +121,7 @@ def hint(ctx: typer.Context, name: Name = None) -> None:
     desk = desk_of(context)
     chosen = desk.lab(name)
     number, text = desk.hint(chosen)
-    context.say(f"Hint {number} of {len(chosen.file.hints)}: {text}")
+    _tell(context, f"Hint {number} of {len(chosen.file.hints)}: {text}")
 
 
 @lab.command(epilog=examples("lab check", "lab check 03 --answer 30", "lab check --json"))
@@ -147,8 +147,8 @@ def check(
     found: list[Checked] = []
     with page(context) as show:
         for outcome in desk.check(chosen, show):
+            context.out.print(view.check_lines(outcome, context.here, found[-1] if found else None))
             found.append(outcome)
-            context.out.print(view.check_lines(outcome, context.here))
     context.out.print(view.verdict_line(found))
     if all(outcome.outcome for outcome in found):
         _ask_transfer(context, desk, chosen, answer)
@@ -255,12 +255,14 @@ def _meant(desk: Desk, name: str | None) -> Lab:
 
 def _make_ready(context: Context, desk: Desk, chosen: Lab, *, assume_yes: bool) -> None:
     from labkit.experiments.staging import options  # noqa: PLC0415 - slow
+    from labkit.views.labs import ready_words  # noqa: PLC0415 - slow
 
     context.say("\nMaking the stack ready for this lab …", style="dim")
     if not context.runtime.instances():
         start_stack(context, options(chosen.file.stack), assume_yes=assume_yes)
-    with progress(context) as notify:
-        desk.prepare(chosen, notify)
+    with context.out.status("Queues, workers and faults …"):
+        desk.prepare(chosen)
+    context.say(ready_words(chosen.file.stack), style="dim")
 
 
 def _predict(context: Context, desk: Desk, chosen: Lab, given: Sequence[str], why: str) -> None:
@@ -308,7 +310,8 @@ def _show_step(context: Context, desk: Desk, chosen: Lab) -> None:
     state = desk.state(chosen)
     if number == 1:
         context.out.print(view.predicted(chosen, state))
-    context.out.print(view.step_page(number, len(chosen.file.step), desk.shown(chosen, step), context.here))
+    shown = view.step_page(number, len(chosen.file.step), desk.shown(chosen, step), context.here)
+    context.out.print(shown, crop=False)
     last = number == len(chosen.file.step)
     context.say(f"\nThen: {command('lab check' if last else 'lab next')}", style="dim")
 
@@ -318,7 +321,7 @@ def _ask_transfer(context: Context, desk: Desk, chosen: Lab, answer: float | Non
     state = desk.state(chosen)
     question = desk.question(chosen)
     if state.passed_at is None and question is not None:
-        context.say(f"\nOne last question. {question}", style="bold")
+        _tell(context, f"\nOne last question. {question}", "bold")
         if answer is None and not sys.stdin.isatty():
             context.say(f"Answer it: {command('lab check --answer NUMBER')}")
             return
@@ -334,11 +337,11 @@ def _answer(context: Context, desk: Desk, chosen: Lab, answer: float | None) -> 
         value = typer.prompt(f"Your answer{unit}", type=float) if answer is None else answer
         given = desk.answer(chosen, value)
         if given.right:
-            context.say(f"Right. {transfer.why}", style="green")
+            _tell(context, f"Right. {transfer.why}", "green")
         elif desk.state(chosen).passed_at is not None:
-            context.say(f"It is {given.expected:.3g} {transfer.unit}. {transfer.why}", style="yellow")
+            _tell(context, f"It is {given.expected:.3g} {transfer.unit}. {transfer.why}", "yellow")
         else:
-            context.say(f"Not quite. {transfer.hint}", style="yellow")
+            _tell(context, f"Not quite. {transfer.hint}", "yellow")
         if answer is not None or desk.state(chosen).passed_at is not None:
             return
 
@@ -372,6 +375,11 @@ def _show_following(context: Context, desk: Desk, chosen: Lab) -> None:
         context.say("That was the last lab.")
     else:
         context.say(f"Next: {command(f'lab start {later.number}')}   ({later.file.title})")
+
+
+def _tell(context: Context, text: str, style: str = "") -> None:
+    """Print sentences, broken between words."""
+    context.out.print(Text(context.here(text), style=style))
 
 
 def _unasked(chosen: Lab) -> BadValue:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,7 +41,7 @@ class Places:
 class Desk:
     """The labs of one student on one project.
 
-    machine: measures what this machine can do; asked only where an answer needs it.
+    machine: measures what this machine can do; asked only where an answer needs it. door: as `Walk` takes it.
     """
 
     def __init__(
@@ -50,11 +50,13 @@ class Desk:
         access: Callable[[], Access],
         places: Places,
         machine: Callable[[], Calibration],
+        door: Sequence[str] = (),
     ) -> None:
         self.runtime = runtime
         self._access = access
         self._places = places
         self._machine = machine
+        self._door = door
 
     @property
     def progress(self) -> Progress:
@@ -225,8 +227,12 @@ class Desk:
         if lab.has_code:
             aside = staging.put_aside(self.here(lab) / EXERCISE)
             shutil.copyfile(lab.folder / SOLUTION, self.here(lab) / EXERCISE)
-        Walk(self.runtime, self.here(lab), told, quiet=quiet).play(lab.file.walk)
+        self.walk(lab, told, quiet=quiet).play(lab.file.walk)
         return aside
+
+    def walk(self, lab: Lab, told: Say = lambda _: None, *, quiet: bool = False) -> Walk:
+        """Return what plays a script in the student's folder."""
+        return Walk(self.runtime, self.here(lab), told, quiet=quiet, door=self._door)
 
     def restart(self, lab: Lab) -> Path | None:
         """Forget what was done in the lab; return where the student's program was put, if there is one."""

@@ -158,10 +158,17 @@ class Evidence:
 
         return asyncio.run(get())
 
-    def jobs(self, **query: str) -> list[Mapping[str, Any]]:
-        """Return the newest jobs of the API that were made since then."""
-        found = self.ask("/jobs", limit=PAGE, **query).get("jobs", [])
-        return [job for job in found if _epoch(job["timestamp"]) >= self.since]
+    def pictures(self) -> list[Mapping[str, Any]]:
+        """Return the jobs of the API with a picture that were sent since then, newest first."""
+        found: list[Mapping[str, Any]] = []
+        cursor = 0
+        while True:
+            page = self.ask("/jobs", limit=PAGE, **({"cursor": cursor} if cursor else {}))
+            new = [job for job in page.get("jobs", []) if _epoch(job["timestamp"]) >= self.since]
+            found += [job for job in new if job["kind"] == "image"]
+            cursor = page.get("next_cursor") or 0
+            if len(new) < PAGE or not cursor:
+                return found
 
     @cached_property
     def trial(self) -> Trial:

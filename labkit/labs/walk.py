@@ -24,7 +24,8 @@ _POLL_S = 0.2
 class Walk:
     """Plays moves on the stack of `runtime`; `here` stands for `{here}` in their commands.
 
-    told: hears of each command. quiet: their output is not shown.
+    told: hears of each command. quiet: their output is not shown. door: the words before each command, if
+    they are not those of the project's own labctl.
     """
 
     def __init__(
@@ -34,11 +35,13 @@ class Walk:
         told: Callable[[str], None] = lambda _: None,
         *,
         quiet: bool = False,
+        door: Sequence[str] = (),
     ) -> None:
         self._runtime = runtime
         self._here = here
         self._told = told
         self._output = subprocess.DEVNULL if quiet else None
+        self._door = door or _door(runtime)
         self._running: list[subprocess.Popen[bytes]] = []
 
     def play(self, moves: Sequence[Move]) -> None:
@@ -81,10 +84,8 @@ class Walk:
             management.close()
 
     def _start(self, command: str) -> subprocess.Popen[bytes]:
-        project = self._runtime.project
-        own = ("--project", project.name, "--port-offset", str(project.port_offset))
         process = subprocess.Popen(  # noqa: S603  (the kit's own commands)
-            [sys.executable, "-m", "labkit.cli", *own, *words(command, self._here)],
+            [*self._door, *words(command, self._here)],
             cwd=REPOSITORY,
             stdin=subprocess.DEVNULL,
             stdout=self._output,
@@ -92,6 +93,12 @@ class Walk:
         )
         self._running.append(process)
         return process
+
+
+def _door(runtime: Runtime) -> tuple[str, ...]:
+    project = runtime.project
+    own = ("--project", project.name, "--port-offset", str(project.port_offset))
+    return (sys.executable, "-m", "labkit.cli", *own)
 
 
 def words(command: str, here: Path) -> list[str]:

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from labkit.labs.content import Lab, Predict, Step
+from labkit.labs.content import Lab, Predict, Stack, Step
 from labkit.labs.desk import is_right
 from labkit.labs.devcheck import Found
 from labkit.labs.progress import Checked, LabProgress, Progress
@@ -37,7 +37,8 @@ def listed(labs: Sequence[Lab], progress: Progress) -> RenderableType:
     for lab in labs:
         name = Text(lab.name, style=COMMAND, no_wrap=True)
         far = standing(progress.of(lab.name))
-        if lab.name == progress.current and far.plain != "passed":
+        state = progress.of(lab.name)
+        if lab.name == progress.current and state is not None and state.passed_at is None:
             far.append(" ◀")
         table.add_row(name, str(lab.file.minutes), lab.file.title, far)
     return table
@@ -67,6 +68,12 @@ def opening(lab: Lab, missing: Sequence[str]) -> RenderableType:
     return Group(*parts)
 
 
+def ready_words(stack: Stack) -> str:
+    """Return the state in which the lab begins, in a line."""
+    limit = f"prefetch {stack.prefetch}" if stack.prefetch else "no prefetch limit"
+    return f"Ready: {plural(stack.workers, 'worker')}, {limit}, layout {stack.layout}, no job waits."
+
+
 def asking(number: int, of: int, asked: Predict) -> RenderableType:
     """Return a question of the prediction."""
     text = Text.assemble((f"Prediction {number} of {of}  ", "bold"), asked.question)
@@ -92,18 +99,25 @@ def step_page(number: int, of: int, step: Step, here: Here) -> RenderableType:
     if step.command:
         if step.terminal > 1:
             parts.append(Text(f"In terminal {step.terminal}:", style="yellow"))
-        parts += ["", _indented(Text(here(step.command), style=COMMAND), 4), ""]
+        # A long one is left to the terminal to break, so that it can be copied as a whole.
+        typed = Text(f"    {here(step.command)}", style=COMMAND, no_wrap=True, overflow="ignore")
+        parts += ["", typed, ""]
     if step.look:
         parts.append(Text.assemble(("Look: ", "bold"), here(step.look)))
     return Group(*parts)
 
 
-def check_lines(check: Checked, here: Here) -> RenderableType:
-    """Return a check: its line and, where it did not pass, the reason and a next step."""
+def check_lines(check: Checked, here: Here, before: Checked | None = None) -> RenderableType:
+    """Return a check: its line and, where it did not pass, the reason and a next step.
+
+    What stands under the check `before` it already is not said again.
+    """
     sign, style = _SIGNS[check.outcome]
     head = Text.assemble((f"{sign} ", style), check.line)
     if check.outcome is True:
         return Group(head, _indented(Text(check.said, style=FAINT)))
+    if before is not None and (before.said, before.next_step) == (check.said, check.next_step):
+        return Group(head, _indented(Text("the same", style=style)))
     reason = f"unknown: {check.said}" if check.outcome is None else check.said
     parts = [_indented(Text(reason, style=style))]
     if check.next_step:
@@ -130,7 +144,8 @@ def amount(asked: Predict, value: float | str | None) -> str:
     """Write a value of a question with its unit."""
     if value is None or isinstance(value, str):
         return value or "-"
-    return f"{value:.3g} {asked.unit}".strip() if abs(value) < 1000 else f"{value:.0f} {asked.unit}".strip()  # noqa: PLR2004  (no exponents)
+    unit = asked.unit.removesuffix("s") if value == 1 and len(asked.unit) > 1 else asked.unit
+    return f"{value:.3g} {unit}".strip() if abs(value) < 1000 else f"{value:.0f} {unit}".strip()  # noqa: PLR2004  (no exponents)
 
 
 def guesses(

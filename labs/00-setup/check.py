@@ -18,9 +18,9 @@ UPLOAD = "lab next"
 
 def uploaded(evidence: Evidence) -> Mapping[str, Any]:
     """Return the newest picture that was sent."""
-    found = [job for job in evidence.jobs() if job["kind"] == "image"]
+    found = [job for job in evidence.pictures() if job["file_name"] == "photo.jpg"]
     if not found:
-        raise NotKnown("No picture was sent since your prediction.", f"See the step: {command(UPLOAD)}")
+        raise NotKnown("photo.jpg was not sent since your prediction.", f"See the step: {command(UPLOAD)}")
     return found[0]
 
 

@@ -62,9 +62,10 @@ def answers(evidence: Evidence) -> Answers:
 @check
 def a_job_went_through_every_hop(evidence: Evidence) -> Outcome:
     """One picture went through every hop."""
-    done = [job for job in evidence.jobs() if job["kind"] == "image" and job["status"] == "completed"]
+    pictures = [job for job in evidence.pictures() if job["file_name"] == "photo.jpg"]
+    done = [job for job in pictures if job["status"] == "completed"]
     if not done:
-        return Unknown("No picture came back since your prediction.", f"Begin: {command('lab start')}")
+        return Unknown("No photo.jpg came back since your prediction.", f"Begin: {command('lab start')}")
     missing = [hop for hop in HOPS if hop not in done[0]["clock"]]
     if missing:
         return Failed(f"Its clock has no {', '.join(missing)}.", f"See: {command('doctor')}")

@@ -17,7 +17,7 @@ Job = Mapping[str, Any]
 def named(evidence: Evidence, begin: str) -> list[Job]:
     """Return the newest job of each picture whose file's name begins like this."""
     found: dict[str, Job] = {}
-    for job in evidence.jobs():
+    for job in evidence.pictures():
         name = job["file_name"] or ""
         if name.startswith(begin):
             found.setdefault(name, job)
@@ -34,7 +34,9 @@ def apples(evidence: Evidence) -> list[Job]:
         )
     under_way = [job for job in found if job["status"] not in ("completed", "failed")]
     if under_way:
-        raise NotKnown(f"{len(under_way)} pictures are still under way.", "Wait a moment, and check again.")
+        raise NotKnown(
+            f"Pictures that are still under way: {len(under_way)}.", "Wait a moment, and check again."
+        )
     return found
 
 
@@ -55,6 +57,21 @@ def pear(evidence: Evidence) -> Job:
     if not found:
         raise NotKnown("The good picture was not sent yet.", f"See the step: {command('lab next')}")
     return found[0]
+
+
+def cured(evidence: Evidence) -> Job:
+    """Return the good picture, which was completed after it had been sent again."""
+    job = pear(evidence)
+    if job["generation"] < 2:
+        raise NotKnown("It was not sent again yet.", f"Type: {command('dlq replay --all')}")
+    if job["status"] == "failed":
+        raise NotSo(
+            "You sent it again while the fault was still on, so it failed again.",
+            f"Mend first ({command('chaos clear')}), then: {command('dlq replay --all')}",
+        )
+    if job["status"] != "completed":
+        raise NotKnown(f"The good picture is {job['status']}.", "Wait a moment, and check again.")
+    return job
 
 
 @check
@@ -83,26 +100,14 @@ def failures_wait_before_the_next_try(evidence: Evidence) -> Outcome:
 @check
 def the_fault_was_mended(evidence: Evidence) -> Outcome:
     """The fault was mended before the replay."""
-    job = pear(evidence)
-    if job["generation"] < 2:
-        return Unknown("It was not sent again yet.", f"Type: {command('dlq replay --all')}")
-    if job["status"] == "failed":
-        return Failed(
-            "You sent it again while the fault was still on, so it failed again.",
-            f"Mend first, then replay: {command('chaos clear')}",
-        )
+    cured(evidence)
     return Passed("the good picture did not fail again")
 
 
 @check
 def a_replay_cured_the_good_one(evidence: Evidence) -> Outcome:
     """The replay cured the job whose cause was gone."""
-    job = pear(evidence)
-    if job["generation"] < 2:
-        return Unknown("It was not sent again yet.", f"Type: {command('dlq replay --all')}")
-    if job["status"] != "completed":
-        return Unknown(f"It is {job['status']}.", "Wait a moment, and check again.")
-    return Passed("completed at the second go")
+    return Passed(f"{cured(evidence)['file_name']}: completed at the second go")
 
 
 @check

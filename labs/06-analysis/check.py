@@ -10,15 +10,16 @@ from labkit.load.records import Record
 from labkit.runs.read import RunFiles
 from labkit.words import command
 
-JOBS, WORKERS = 200, 2
-DO = "mix --jobs 200"
-HALF, WITHIN = 0.5, 0.1
+JOBS, WORK_S, WORKERS = 200, 0.1, 2
+DO = "messages 200 --processing-time 0.1"
+HALF, WITHIN = 0.5, 0.06
 LEAST_SHARE = 50
 
 
 def run_of(evidence: Evidence) -> RunFiles:
     """Return the run of 200 jobs at once."""
-    return evidence.run(do=DO, jobs=JOBS, image=True, setup={"arrivals": "all at once", "workers": WORKERS})
+    wanted = {"arrivals": "all at once", "workers": WORKERS}
+    return evidence.run(do=DO, jobs=JOBS, work_s=[WORK_S], setup=wanted)
 
 
 def done(evidence: Evidence) -> list[Record]:

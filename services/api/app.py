@@ -29,7 +29,8 @@ log = logging.getLogger(__name__)
 
 DLQ_REFUSALS = (
     *("bad_json", "bad_field", "job_not_found", "letter_not_found", "request_timeout"),
-    *("job_not_failed", "job_gone", "body_too_large", "broker_unavailable", "database_unavailable"),
+    *("job_not_failed", "job_gone", "body_too_large"),
+    *("broker_unavailable", "broker_blocked", "database_unavailable"),
 )
 
 TITLE = "Queue Lab API"

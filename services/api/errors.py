@@ -80,12 +80,18 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         ),
         "internal_error": Problem(500, "This is a fault of the API; its log has the details."),
         "broker_unavailable": Problem(503, "Nothing was accepted. Start RabbitMQ, then send it again."),
-        "storage_unavailable": Problem(503, "Nothing was accepted. Start the object store, then try again."),
+        "broker_blocked": Problem(
+            503, "Nothing was accepted. Make room on RabbitMQ's disk, or in its memory, then send it again."
+        ),
+        "storage_unavailable": Problem(
+            503, "Nothing was accepted. Start the object store (or is its disk full?), then try again."
+        ),
         "no_room": Problem(
             503, "Nothing was accepted. Make room in the API's folder for temporary files, then try again."
         ),
         "database_unavailable": Problem(
-            503, "Start the database and the tracker, which makes the job table, then try again."
+            503,
+            "Start the database and the tracker, which makes its table, then try again. Is its disk full?",
         ),
         "unconfirmed": Problem(
             503, "RabbitMQ may or may not have the job: GET /status/{job_id} tells when it is worked on."

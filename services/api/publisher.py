@@ -43,6 +43,10 @@ class Publisher:
         """Raise when a job could not be sent now: before anything is read or stored for it."""
         if not self._broker.connected:
             raise ApiError("broker_unavailable", "there is no connection to RabbitMQ", close=True)
+        if self._broker.blocked:
+            raise ApiError(
+                "broker_blocked", f"RabbitMQ takes no messages: {self._broker.blocked}", close=True
+            )
 
     async def register(
         self,

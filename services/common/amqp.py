@@ -59,6 +59,7 @@ class AmqpBroker:
         self._lost = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.version = ""
+        self.blocked = ""
 
     @property
     def connected(self) -> bool:
@@ -218,6 +219,8 @@ class AmqpBroker:
         self._lost.clear()
         connection = self._connection = await open_connection(self._parameters)
         connection.add_on_close_callback(self._on_lost)
+        connection.add_on_connection_blocked_callback(lambda _, frame: self._block(frame.method.reason))
+        connection.add_on_connection_unblocked_callback(lambda _, __: self._block(""))
         self.version = str(connection.server_properties.get("version", ""))
         publisher = await Channel.open(connection)
         for exchange in self._topology.exchanges:
@@ -245,6 +248,14 @@ class AmqpBroker:
         channel.raw.add_on_close_callback(lambda raw, error: self._on_lost(raw.connection, error))
         await channel.call("confirm_delivery", ack_nack_callback=settle)
 
+    def _block(self, reason: str) -> None:
+        """Note that the broker reads nothing more, or does so again; https://www.rabbitmq.com/docs/alarms."""
+        self.blocked = reason
+        if reason:
+            log.warning("broker_blocked", extra={"reason": reason})
+        else:
+            log.info("broker_unblocked")
+
     def _on_lost(self, connection: AsyncioConnection, error: BaseException) -> None:
         # A connection given up earlier may end late; that is no matter of the present one.
         if connection is self._connection:
@@ -252,6 +263,7 @@ class AmqpBroker:
 
     def _drop(self, error: BaseException) -> None:
         self._up.clear()
+        self.blocked = ""
         self._publisher = None
         self._confirms.lost(BrokerUnavailable(f"the connection to RabbitMQ broke: {error!r}"))
         self._lost.set()

@@ -92,6 +92,10 @@ class Broker(Protocol):
         """Whether the broker can be reached and the topology stands."""
 
     @property
+    def blocked(self) -> str:
+        """Why the broker takes no messages now, e.g. "low on disk"; it says so to programs that publish."""
+
+    @property
     def version(self) -> str:
         """The broker's version, e.g. 3.10.8; empty before the first connection."""
 

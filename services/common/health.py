@@ -41,6 +41,8 @@ def broker_check(broker: Broker) -> Check:
     async def check() -> str:
         if not broker.connected:
             raise BrokerUnavailable("no connection to RabbitMQ; trying again")
+        if broker.blocked:
+            raise BrokerUnavailable(f"RabbitMQ takes no messages: {broker.blocked}")
         return f"RabbitMQ {broker.version}"
 
     return check

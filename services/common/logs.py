@@ -16,6 +16,8 @@ EVENTS = (
     "program_failed",
     "broker_connected",
     "broker_lost",
+    "broker_blocked",
+    "broker_unblocked",
     "broker_unreachable",
     "storage_unreachable",
     "delivery_stale",

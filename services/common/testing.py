@@ -69,6 +69,7 @@ class MemoryBroker:
     """
 
     version = "memory"
+    blocked = ""
 
     def __init__(self, topology: Declarations) -> None:
         self._exchanges = {exchange.name: exchange.kind for exchange in topology.exchanges}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import struct
 from collections.abc import AsyncIterator
 
 import pytest
 
 from services.common.amqp import AmqpBroker
 from services.common.errors import BrokerUnavailable
+from services.common.health import broker_check
 from services.common.topology import Declarations
 from tests.support.backing import Backing
 from tests.support.brokers import READY_S, Inbox, Seam
@@ -54,6 +56,29 @@ async def test_a_cut_connection_comes_back_with_its_consumers(seam: Seam) -> Non
         await broker.publish(seam.message(body=b"after"))
         await eventually(lambda: len(inbox) == 1)
         assert (await broker.depth(seam.topology.name(WORK))).consumers == 1
+
+
+def _frame(method: int, content: bytes = b"") -> bytes:
+    """Return a frame of AMQP 0-9-1: method `method` of the class connection, on channel 0."""
+    payload = struct.pack(">HH", 10, method) + content
+    return struct.pack(">BHI", 1, 0, len(payload)) + payload + b"\xce"
+
+
+async def test_a_broker_that_takes_no_messages_says_why(seam: Seam) -> None:
+    """Out of disk or memory it says so, and again when there is room; a new connection begins without."""
+    async with _through_a_proxy(seam) as (broker, proxy):
+        to_client = proxy.links[0].writers[0]
+        to_client.write(_frame(60, b"\x0blow on disk"))
+        await eventually(lambda: broker.blocked == "low on disk")
+        with pytest.raises(BrokerUnavailable, match="low on disk"):
+            await broker_check(broker)()
+        to_client.write(_frame(61))
+        await eventually(lambda: not broker.blocked)
+        to_client.write(_frame(60, b"\x0blow on disk"))
+        await eventually(lambda: bool(broker.blocked))
+        proxy.cut()
+        await _again(broker)
+        assert not broker.blocked
 
 
 async def test_a_connection_closed_by_the_server_comes_back(seam: Seam) -> None:

@@ -292,6 +292,17 @@ def test_without_a_broker_nothing_is_read(api: Api) -> None:
     assert rows(api) == 0
 
 
+def test_a_blocked_broker_gets_nothing(api: Api) -> None:
+    """While RabbitMQ is out of disk or memory, an upload is refused at once, and the answer says why."""
+    api.broker.blocked = "low on disk"
+    response = api.upload()
+    assert code(response) == (503, "broker_blocked")
+    assert "low on disk" in answer(response)["error"]["message"]
+    assert rows(api) == 0
+    api.broker.blocked = ""
+    assert api.upload().status == 202
+
+
 def test_without_a_confirm_the_outcome_is_unknown(tmp_path: Path) -> None:
     """The 503 carries the job_id; the job stays pending, and what the broker has may still be worked on."""
     with running(tmp_path, broker=lambda: Unconfirming(declarations())) as api:

@@ -38,8 +38,18 @@ def test_a_part_is_a_real_process() -> None:
 def test_further_arguments_go_to_pytest() -> None:
     """Linter and type checker come first; what stands after `--` reaches pytest only."""
     found = parts(["tests/unit", "-k", "ledger"])
-    assert [part.name for part in found] == ["ruff check", "ruff format", "mypy", "pytest"]
+    assert [part.name for part in found] == ["ruff check", "ruff format", "mypy", "tests"]
     assert found[-1].command == ("-m", "pytest", "tests/unit", "-k", "ledger")
+
+
+def test_each_tier_is_a_part_with_a_budget() -> None:
+    """No folder of tests is left out, and all budgets together keep what CI allows."""
+    tests = {path.parent.name for path in (REPOSITORY / "tests").glob("*/test_*.py")}
+    found = parts()
+    assert {part.command[-1] for part in found if part.command[1] == "pytest"} == {
+        f"tests/{name}" for name in tests
+    }
+    assert sum(part.budget_s for part in found) <= 30 * 60
 
 
 ELSEWHERE = """

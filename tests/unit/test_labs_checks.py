@@ -136,7 +136,7 @@ def test_a_run_has_a_fingerprint(world: World) -> None:
     """It changes with the jobs, and only runs that were looked at are named."""
     run = write(world, failure(), KILL)
     found = evidence(world, "03")
-    assert found.used == ()
+    assert [used.name for used in found.used] == []
     look(found)
     assert [used.name for used in found.used] == [run.path.name]
     before = fingerprint(run.path)

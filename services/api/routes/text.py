@@ -31,7 +31,7 @@ MAX_MESSAGES = 1000
 REFUSALS = (
     *("bad_json", "bad_field", "processing_time_too_long", "request_timeout", "job_exists"),
     *("body_too_large", "payload_too_large"),
-    *("broker_unavailable", "database_unavailable", "unconfirmed", "unroutable"),
+    *("broker_unavailable", "broker_blocked", "database_unavailable", "unconfirmed", "unroutable"),
 )
 
 ModelT = TypeVar("ModelT", bound=BaseModel)

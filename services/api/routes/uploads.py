@@ -31,8 +31,8 @@ IdempotencyKey = Annotated[
 REFUSALS = (
     *("bad_form", "bad_operation", "bad_field", "processing_time_too_long", "request_timeout"),
     *("idempotency_conflict", "file_too_large", "too_many_pixels", "not_an_image"),
-    *("broker_unavailable", "storage_unavailable", "database_unavailable", "unconfirmed", "unroutable"),
-    "no_room",
+    *("broker_unavailable", "broker_blocked", "storage_unavailable", "database_unavailable"),
+    *("unconfirmed", "unroutable", "no_room"),
 )
 
 
