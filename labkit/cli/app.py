@@ -15,6 +15,7 @@ from labkit import words
 from labkit.cli import (
     bench,
     chaos,
+    classroom,
     db,
     demo,
     dev,
@@ -29,6 +30,7 @@ from labkit.cli import (
     look,
     monitor,
     notebook,
+    prepare,
     results,
 )
 from labkit.cli.context import Lab
@@ -41,7 +43,7 @@ COMPLETE = "_LABCTL_COMPLETE"
 INTERRUPTED = 130
 
 SUMMARY = "Queue Lab: start a real message-queue pipeline, load it, break it, watch it."
-FIRST = ("up", "demo", "lab", "status", "scale", "kill", "upload", "jobs", "logs", "doctor", "down")
+FIRST = ("up", "demo", "status", "scale", "kill", "upload", "jobs", "logs", "doctor", "down")
 
 
 class Root(TyperGroup):
@@ -104,6 +106,8 @@ GROUPS = (
     db,
     chaos,
     bench,
+    prepare,
+    classroom,
     kit,
     dev,
 )

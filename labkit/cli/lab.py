@@ -1,4 +1,4 @@
-"""lab list, start, next, hint, check, solve, restart."""
+"""lab list, start, next, hint, check, solve, restart, report."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from rich.text import Text
 from labkit.cli.context import Lab as Context
 from labkit.cli.lifecycle import start as start_stack
 from labkit.cli.live import page
-from labkit.cli.options import CLASS, AsJson, Yes, examples
-from labkit.errors import BadValue
+from labkit.cli.options import LABS, AsJson, Yes, examples
+from labkit.cli.results import near
+from labkit.errors import BadValue, LabError
+from labkit.views.style import COMMAND
 from labkit.words import command
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 lab = typer.Typer(no_args_is_help=True, help="Guided labs: predict, do, look, check.")
-app.add_typer(lab, name="lab", rich_help_panel=CLASS)
+app.add_typer(lab, name="lab", rich_help_panel=LABS)
 
 CALIBRATION = "calibration.json"
 
@@ -51,7 +53,9 @@ def listing(ctx: typer.Context, as_json: AsJson = False) -> None:
 
     context = Context.of(ctx)
     desk = desk_of(context)
-    labs, done = desk.labs(), desk.progress
+    pinned = context.class_file
+    labs = [one for one in desk.labs() if pinned is None or pinned.has(one.name)]
+    done = desk.progress
     data = [
         {"name": one.name, **one.file.model_dump(include={"title", "minutes", "core", "concepts"})}
         for one in labs
@@ -148,6 +152,7 @@ def check(
     context.out.print(view.verdict_line(found))
     if all(outcome.outcome for outcome in found):
         _ask_transfer(context, desk, chosen, answer)
+    _show_code(context, desk, chosen)
     if as_json:
         context.show("", {"lab": chosen.name, **asdict(desk.state(chosen))}, as_json=True)
     _exit(desk, chosen, found)
@@ -183,6 +188,36 @@ def restart(ctx: typer.Context, name: Name = None, yes: Yes = False) -> None:
     if aside is not None:
         context.say(f"Your program is kept as {aside}.")
     context.say(f"{chosen.name} is as new. Begin: {command(f'lab start {chosen.number}')}")
+
+
+@lab.command(epilog=examples("lab report", "lab report --open", "lab report -o anna.html"))
+def report(
+    ctx: typer.Context,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it there, not here.")
+    ] = None,
+    show_it: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the page that you hand in: all labs, in one file."""
+    from labkit.labs.handin import file_name, hand_in  # noqa: PLC0415 - slow
+    from labkit.report.handin import write_page  # noqa: PLC0415
+
+    context = Context.of(ctx)
+    desk = desk_of(context)
+    pinned = context.class_file
+    record = hand_in(desk.progress, desk.labs(), desk.truths, pinned.name if pinned else "")
+    if not record.labs:
+        raise BadValue("There is nothing to hand in yet.", f"Begin: {command('lab start')}")
+    try:
+        place = write_page(record, (output or Path(file_name(record))).resolve(), context.find_run)
+    except OSError as error:
+        raise LabError(f"The page cannot be written: {error}.", "Write it elsewhere: -o FILE") from error
+    context.show(
+        Text.assemble("Hand in this file: ", (near(place), COMMAND)), asdict(record), as_json=as_json
+    )
+    if show_it:
+        typer.launch(place.as_uri())
 
 
 def desk_of(context: Context) -> Desk:
@@ -309,6 +344,19 @@ def _answer(context: Context, desk: Desk, chosen: Lab, answer: float | None) -> 
             _tell(context, f"Not quite. {transfer.hint}", "yellow")
         if answer is not None or desk.state(chosen).passed_at is not None:
             return
+
+
+def _show_code(context: Context, desk: Desk, chosen: Lab) -> None:
+    """Print the short code of what has passed so far, and keep it."""
+    from labkit.labs.codes import encode  # noqa: PLC0415 - slow
+    from labkit.labs.prepare import user  # noqa: PLC0415 - slow
+    from labkit.labs.standing import standing  # noqa: PLC0415 - slow
+
+    state = desk.state(chosen)
+    if any(entry.outcome for entry in state.checks):
+        code = encode(standing(desk.progress.student or user(), chosen, state))
+        desk.note_code(chosen, code)
+        context.out.print(Text.assemble("Code for your instructor: ", (code, "bold")), soft_wrap=True)
 
 
 def _show_passed(context: Context, desk: Desk, chosen: Lab) -> None:
