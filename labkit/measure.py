@@ -115,6 +115,9 @@ def _described(runtime: Runtime, workload: Workload, arrivals: Arrivals) -> dict
         "workers": _workers(runtime),
         "prefetch": int(environment.get("LAB_PREFETCH", "1")),
         "concurrency": int(environment.get("LAB_CONCURRENCY", "1")),
+        "ack": environment.get("LAB_ACK", "late"),
+        "retry": environment.get("LAB_RETRY", "delayed"),
+        "work_s": sorted({job.processing_time_s for job in workload.jobs if job.kind == "text"}),
     }
 
 

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from labkit.install import wheels
+from labkit.install.stamp import BASE, Wanted
 from labkit.words import ROOT
 
 DOOR = ("labctl", "labctl.py", "verify_setup.py")
@@ -77,6 +79,15 @@ class Checkout:
         text = f"[project]\ndependencies = {json.dumps(base)}\n"
         text += f"[project.optional-dependencies]\ntest = {json.dumps(test)}\n"
         (self.root / "pyproject.toml").write_text(text)
+
+    def bundle(self, folder: Path, *names: str) -> Path:
+        """Write a bundle of these packages, for the requirements of now."""
+        for name in names:
+            wheel(folder / wheels.WHEELS, name)
+        digests = {BASE: Wanted(self.root).digest(BASE)}
+        made = wheels.Bundle(wheels.this_python(), wheels.this_machine(), digests, "now")
+        (folder / wheels.FILE).write_text(made.encode())
+        return folder
 
     def start(self, *arguments: str, door: str = "labctl.py") -> subprocess.Popen[str]:
         """Start the door with the Python of the tests."""

@@ -15,18 +15,22 @@ from labkit import words
 from labkit.cli import (
     bench,
     chaos,
+    classroom,
     db,
     demo,
+    dev,
     dlq,
     experiment,
     instances,
     jobs,
     kit,
+    lab,
     lifecycle,
     load,
     look,
     monitor,
     notebook,
+    prepare,
     results,
 )
 from labkit.cli.context import Lab
@@ -89,6 +93,7 @@ app = typer.Typer(cls=Root, add_completion=False, pretty_exceptions_enable=False
 GROUPS = (
     lifecycle,
     demo,
+    lab,
     load,
     monitor,
     experiment,
@@ -101,7 +106,10 @@ GROUPS = (
     db,
     chaos,
     bench,
+    prepare,
+    classroom,
     kit,
+    dev,
 )
 for group in GROUPS:
     app.add_typer(group.app)

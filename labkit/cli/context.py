@@ -17,7 +17,10 @@ from rich.console import Console, RenderableType
 from labkit.access import Access, access, api
 from labkit.errors import LabError, StackDown
 from labkit.install.rabbitmq import ensure_rabbitmq
+from labkit.labs import classfile
+from labkit.labs.classfile import ClassFile
 from labkit.project import RUNS
+from labkit.runs.read import RunFiles
 from labkit.runtime import open_runtime
 from labkit.runtime.base import Runtime
 from labkit.settings import LabSettings
@@ -54,6 +57,7 @@ class Lab:
     err: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
     given: dict[str, Any] = field(default_factory=dict)
     runs: Path = RUNS
+    class_toml: Path = classfile.PATH
     _runtime: Runtime | None = None
 
     @classmethod
@@ -69,10 +73,17 @@ class Lab:
         return self
 
     @property
+    def class_file(self) -> ClassFile | None:
+        """What class.toml pins, if this is a class. Raises BadValue."""
+        return classfile.load(self.class_toml)
+
+    @property
     def settings(self) -> LabSettings:
-        """The settings in force: command line, then environment, then .env. Raises LabError."""
+        """The settings in force: command line, then environment, .env, class.toml. Raises LabError."""
         try:
-            return LabSettings(**self.given)
+            own = LabSettings(**self.given)
+            pinned = None if "runtime" in own.model_fields_set else self.class_file
+            return own.model_copy(update={"runtime": pinned.runtime}) if pinned else own
         except ValidationError as error:
             wrong = error.errors(include_url=False)[0]
             name = "LAB_" + str(wrong["loc"][0]).upper().removeprefix("LAB_")
@@ -87,6 +98,11 @@ class Lab:
         if self._runtime is None:
             self._runtime = self.open_runtime(self.settings)
         return self._runtime
+
+    def find_run(self, name: str) -> RunFiles | None:
+        """Return the run directory of exactly this name; None when it is gone."""
+        run = RunFiles(self.runs / name)
+        return run if run.about else None
 
     def running(self) -> Runtime:
         """Return the runtime of a stack that is up. Raises StackDown."""

@@ -183,9 +183,9 @@ def messages(
         typer.Argument(min=1, max=MAX_MESSAGES, metavar="COUNT", help="Jobs, all at once; 40 without --rps."),
     ] = None,
     processing_time: Annotated[
-        float,
-        typer.Option(min=0, max=MAX_PROCESSING_TIME_S, metavar="SECONDS", help="How long each job takes."),
-    ] = 0.0,
+        str,
+        typer.Option(metavar="SECONDS", help="How long each job takes; several take turns: 0.5,0.05."),
+    ] = "0",
     rps: Annotated[float | None, typer.Option(min=0.1, max=MAX_RATE, help="Jobs a second instead.")] = None,
     duration: Annotated[float, typer.Option(min=1, max=MAX_DURATION_S, help="Seconds, with --rps.")] = 30.0,
     priority: Annotated[int, typer.Option(min=0, max=9, help="9 goes first, from RabbitMQ 4.0 on.")] = 0,
@@ -201,7 +201,7 @@ def messages(
     asked = Asked.of(name or "messages", seed, threshold, watch=watch, as_json=as_json)
     arrivals = at_once(count or 40) if rps is None else _at_rate(rps, duration, seed, None)
     number = _bounded(len(arrivals.offsets_s), MAX_MESSAGES)
-    _load(ctx, asked, workloads.text(number, processing_time, priority), arrivals)
+    _load(ctx, asked, workloads.text(number, _times(processing_time), priority), arrivals)
 
 
 def _load(ctx: typer.Context, asked: Asked, workload: Workload, arrivals: Arrivals) -> None:
@@ -304,6 +304,19 @@ def _at_rate(
     if not arrivals.offsets_s:
         raise BadValue("At this rate no job is due.", "Ask for more jobs a second, or for more seconds.")
     return arrivals
+
+
+def _times(text: str) -> list[float]:
+    """Read one processing time, or several. Raises typer.BadParameter."""
+    try:
+        found = [float(part) for part in text.split(",")]
+    except ValueError:
+        found = [-1.0]
+    if not all(0 <= seconds <= MAX_PROCESSING_TIME_S for seconds in found):
+        raise typer.BadParameter(
+            f"{text!r} is not like 0.5 or 0.5,0.05, with times from 0 to {MAX_PROCESSING_TIME_S} seconds."
+        )
+    return found
 
 
 def _slope(text: str) -> tuple[float, float]:

@@ -12,11 +12,13 @@ from labkit.errors import LabError
 from labkit.stack import LAYOUTS, SERVICES
 
 CLASS = "What a class uses"
+LABS = "Guided labs"
 MEASURE = "Load and measure"
 LOOK = "Look closer"
 BREAK = "Break and mend"
+INSTRUCTOR = "For the instructor"
 KIT = "The kit itself"
-PANELS = (CLASS, MEASURE, LOOK, BREAK, KIT)
+PANELS = (CLASS, LABS, MEASURE, LOOK, BREAK, INSTRUCTOR, KIT)
 
 
 def examples(*commands: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import List
 
 from labkit import words
-from labkit.install import environment, python
+from labkit.install import environment, python, wheels
 from labkit.install.errors import LabError
 from labkit.install.say import report, say
 
@@ -22,7 +22,9 @@ def main(arguments: List[str]) -> int:
         say(python.advice(words.near("labctl.py")))
         return 1
     try:
-        own_python = environment.prepare(assume_yes=not {"--yes", "-y"}.isdisjoint(arguments))
+        own_python = environment.prepare(
+            assume_yes=not {"--yes", "-y"}.isdisjoint(arguments), bundle=wheels.folder_in(arguments)
+        )
     except LabError as error:
         report(error)
         return 1

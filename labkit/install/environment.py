@@ -10,21 +10,27 @@ from pathlib import Path
 from typing import Iterable, List, Optional, Set, Tuple
 
 from labkit import words
-from labkit.install import packages, pip, python, stamp
+from labkit.install import packages, pip, python, stamp, wheels
 from labkit.install.errors import LabError
 from labkit.install.lock import only_one
 from labkit.install.say import say
 from labkit.install.stamp import BASE, Stamp, Wanted
 
 
-def prepare(groups: Iterable[str] = (), *, assume_yes: bool = False, root: Path = words.ROOT) -> Path:
+def prepare(
+    groups: Iterable[str] = (),
+    *,
+    assume_yes: bool = False,
+    root: Path = words.ROOT,
+    bundle: Optional[Path] = None,
+) -> Path:
     """Bring .venv to hold the kit's packages and those of `groups`; return its Python.
 
     `groups` are names of [project.optional-dependencies]. What is there already is not touched, so a
     second call takes a few milliseconds. `assume_yes` installs a missing system package without asking.
-    Raises LabError.
+    `bundle`: the folder of a bundle, from which alone pip may take packages. Raises LabError.
     """
-    own = Environment(root)
+    own = Environment(root, wheels.source(bundle, root) if bundle else None)
     wanted = {BASE, *groups}
     if own.has(wanted):
         return own.python
@@ -37,13 +43,13 @@ def prepare(groups: Iterable[str] = (), *, assume_yes: bool = False, root: Path 
     return own.python
 
 
-def ensure(groups: Iterable[str]) -> None:
+def ensure(groups: Iterable[str], bundle: Optional[Path] = None) -> None:
     """Install the packages of `groups` into the running environment when they are needed for the first time.
 
     For code inside .venv. In an environment that somebody else made it changes nothing. Raises LabError.
     """
     if Path(sys.prefix).resolve() == words.ROOT / ".venv":
-        prepare(groups)
+        prepare(groups, bundle=bundle)
         importlib.invalidate_caches()
 
 
@@ -52,10 +58,11 @@ VENV_PACKAGE = packages.Need(apt="python{}.{}-venv".format(*sys.version_info[:2]
 
 
 class Environment:
-    """The folder .venv of a checkout."""
+    """The folder .venv of a checkout. source: a folder of wheels that stands for the network."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, source: Optional[Path] = None) -> None:
         self.root = root
+        self._source = source
         self.folder = root / ".venv"
         self.python = self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
         self.log = self.folder / "install.log"
@@ -93,7 +100,9 @@ class Environment:
         requirements = [line for group in sorted(groups) for line in self._wanted.groups[group]]
         try:
             if requirements:
-                pip.install(self.python, requirements, self._wanted.constraints, self.log, keep_open)
+                pip.install(
+                    self.python, requirements, self._wanted.constraints, self.log, keep_open, self._source
+                )
         except LabError:
             if pip.untouched(self.log):  # no network, say: what was installed before still works
                 stamp.write(self._stamp, current)

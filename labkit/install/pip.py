@@ -11,6 +11,7 @@ from labkit.install.errors import LabError
 ERROR = "ERROR: "
 INSTALLING = "Installing collected packages"  # pip says so after it has fetched everything
 
+LACKING = "Make the bundle again, on a machine like this one, where there is a network."
 CAUSES = (
     ("No space left on device", "The disk is full. Free some space, then run the same command again."),
     (
@@ -40,14 +41,19 @@ def install(
     constraints: Optional[Path],
     log: Path,
     keep_open: Tuple[int, ...],
+    source: Optional[Path] = None,
 ) -> None:
-    """Install `requirements` with pip, which obeys the user's own settings. Raises LabError."""
+    """Install `requirements` with pip, which obeys the user's own settings; only from `source` if given.
+
+    Raises LabError.
+    """
     command = [str(python), "-I", "-u", "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
     pins = ["-c", str(constraints)] if constraints else []
-    if _run([*command, *pins, *requirements], log, keep_open) != 0:
+    place = ["--no-index", "--find-links", str(source)] if source else []
+    if _run([*command, *place, *pins, *requirements], log, keep_open) != 0:
         raise LabError(
             f"pip could not install the Python packages: {_complaint(log)}",
-            f"{_next_step(log)} The whole log: {log}",
+            f"{LACKING if source else _next_step(log)} The whole log: {log}",
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -78,10 +78,11 @@ def mix_images(seed: int = 1) -> dict[str, bytes]:
     }
 
 
-def text(jobs: int, processing_time_s: float, priority: int = 0) -> Workload:
-    """Return text jobs, each of which holds a consumer for `processing_time_s` seconds."""
+def text(jobs: int, processing_time_s: float | Sequence[float], priority: int = 0) -> Workload:
+    """Return text jobs, each of which holds a consumer for `processing_time_s`; several times take turns."""
+    times = (processing_time_s,) if isinstance(processing_time_s, float | int) else processing_time_s
     planned = (
-        Planned(sequence=number, processing_time_s=processing_time_s, priority=priority)
+        Planned(sequence=number, processing_time_s=times[number % len(times)], priority=priority)
         for number in range(jobs)
     )
     return Workload("text", tuple(planned))

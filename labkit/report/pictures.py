@@ -90,7 +90,21 @@ def timeline(run: RunFiles, clock: Clock) -> Html:
     )
     if cpu:
         panels.append((1.2, lambda axes: _cpu(axes, cpu)))
+    return _over_time(run, clock, panels, "timeline")
 
+
+def outline(run: RunFiles, clock: Clock) -> Html:
+    """Return throughput and backlog over time, with a line at each mark: the small picture of a run."""
+    panels: list[tuple[float, Callable[[Axes], None]]] = [
+        (1.4, lambda axes: _rates(axes, run, clock)),
+        (1.4, lambda axes: _backlog(axes, run, clock)),
+    ]
+    return _over_time(run, clock, panels, run.directory)
+
+
+def _over_time(
+    run: RunFiles, clock: Clock, panels: Sequence[tuple[float, Callable[[Axes], None]]], salt: str
+) -> Html:
     def draw(figure: Figure) -> None:
         heights = [height for height, _ in panels]
         grid = figure.subplots(len(panels), 1, sharex=True, height_ratios=heights, squeeze=False)
@@ -102,7 +116,7 @@ def timeline(run: RunFiles, clock: Clock) -> Html:
         bottom.set_xlim(min(0.0, -0.01 * clock.end_s), clock.end_s * 1.01)
         bottom.set_xlabel("seconds since the first job was due")
 
-    return _svg(draw, 1.55 * sum(height for height, _ in panels), "The run over time", "timeline")
+    return _svg(draw, 1.55 * sum(height for height, _ in panels), "The run over time", salt)
 
 
 def distribution(found: Mapping[str, Sequence[float]]) -> Html:

@@ -59,6 +59,7 @@ class Run:
             {
                 "format": files.FORMAT,
                 "name": name,
+                "project": "" if project is None else project.name,
                 "state": "running",
                 "begun": begun.isoformat(),
                 "ended": None,

@@ -126,6 +126,21 @@ def test_groups_are_installed_when_first_needed(fresh: Checkout, tmp_path: Path)
     assert fresh.told("show")["packages"]["beta"] == "2.0"
 
 
+def test_a_bundle_stands_for_the_network(fresh: Checkout, tmp_path: Path) -> None:
+    """`prepare --from` takes every package out of the bundle, and none from anywhere else."""
+    fresh.require("lab_alpha")
+    bundle = fresh.bundle(tmp_path / "usb", "lab_alpha")
+    told = fresh.told("prepare", "--from", str(bundle))
+    assert told["packages"]["lab_alpha"] == "1.0"
+    fresh.require("lab_alpha", "lab_beta")
+    stale = fresh.run("prepare", "--from", str(bundle))
+    assert "another version of Queue Lab" in stale.stderr
+    fresh.bundle(bundle, "lab_alpha")
+    lacking = fresh.run("prepare", "--from", str(bundle))
+    assert (stale.returncode, lacking.returncode) == (1, 1)
+    assert "Make the bundle again" in lacking.stderr
+
+
 def test_failed_pip_gives_one_error_and_keeps_what_worked(fresh: Checkout, tmp_path: Path) -> None:
     """Without its packages the door says why and where the log is; the groups of before still work."""
     good = wheel(tmp_path, "alpha")

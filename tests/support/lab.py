@@ -122,9 +122,9 @@ class World:
         self.runtime.up(Options(counts={"worker": workers}))
         return self
 
-    def run(self, *arguments: str) -> Result:
+    def run(self, *arguments: str, stdin: str | None = None) -> Result:
         """Run a command as a shell would, without a terminal, 80 columns wide."""
-        return CliRunner().invoke(app, arguments, obj=self.lab(), prog_name="labctl")
+        return CliRunner().invoke(app, arguments, input=stdin, obj=self.lab(), prog_name="labctl")
 
     def lab(self) -> Lab:
         """Make what the command works with."""
@@ -136,6 +136,7 @@ class World:
             out=Console(width=80, highlight=False),
             err=Console(width=80, highlight=False, stderr=True),
             runs=self.root / "runs",
+            class_toml=self.root / "class.toml",
         )
 
     def broker(self) -> Broker:

@@ -233,7 +233,7 @@ def commands(page: str) -> list[str]:
 def test_the_first_help_page_begins_with_what_a_class_uses(world: World) -> None:
     """The ten commands of a class stand in the first panel, in the order in which they are used."""
     page = world.run("--help").stdout
-    first = page[: page.index("Load and measure")]
+    first = page[: page.index("Guided labs")]
     ten = ["up", "demo", "status", "scale", "kill", "upload", "jobs", "logs", "doctor", "down"]
     assert commands(first) == ten
     assert max(map(len, page.splitlines())) <= 80
