@@ -56,7 +56,7 @@ def run_checks(
 ) -> None:
     """Run the kit's own checks: linter, types, tests."""
     lab = Lab.of(ctx)
-    ensure({"test"})
+    ensure({"test", "notebooks"})
     lab.install_broker(yes)
     outcomes = list(suite.run(suite.parts(pytest_arguments or ()), lambda part: lab.out.rule(part.name)))
     lab.out.rule("result")
