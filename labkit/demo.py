@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.access import Access
-from labkit.ledger import Ledger
+from labkit.analysis.ledger import Ledger
+from labkit.analysis.statistics import Spread
+from labkit.analysis.summary import Summary
 from labkit.load.arrivals import at_once
 from labkit.load.session import Progress
 from labkit.load.workloads import mix
 from labkit.measure import measure
 from labkit.runs import RUNS
 from labkit.runtime.base import Runtime
-from labkit.statistics import Spread
-from labkit.summary import Summary
 
 SEED = 1
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from labkit.reset import DEFAULTS
+from labkit.control.reset import DEFAULTS
 from labkit.runtime.base import Runtime
 from labkit.settings import LabSettings, program_settings
 from services.common.settings import (

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.access import Access
-from labkit.ledger import Ledger, balance
+from labkit.analysis.ledger import Ledger, balance
+from labkit.analysis.summary import Summary, summarize
+from labkit.control.timeline import Action, Timeline, steps
 from labkit.load.arrivals import Arrivals, described
 from labkit.load.records import Record
 from labkit.load.session import BROKER_TIMEOUT_S, Progress, Session
@@ -19,8 +21,6 @@ from labkit.runtime.base import Runtime
 from labkit.sampling.recorder import Recorder
 from labkit.sampling.sampler import Sampler
 from labkit.stack import WORKERS, layout_in
-from labkit.summary import Summary, summarize
-from labkit.timeline import Action, Timeline, steps
 
 __all__ = ["Action", "Interrupted", "Measured", "measure"]
 

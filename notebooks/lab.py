@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from labkit import queueing
+from labkit.analysis import queueing
 from labkit.notebooks.pictures import (
     BLUE,
     COLOURS,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from labkit.access import Access
+from labkit.analysis.statistics import percentile
 from labkit.bench.pairs import Comparison, Pair, alternate
 from labkit.client import ApiClient
 from labkit.errors import LabError
@@ -18,7 +19,6 @@ from labkit.load.workloads import mix_images
 from labkit.project import REPOSITORY
 from labkit.runtime.base import Runtime
 from labkit.settings import base_environment
-from labkit.statistics import percentile
 from services.common.topology import WORK_QUEUES
 
 UPLOADS = 200

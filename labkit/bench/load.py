@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from labkit.access import Access
+from labkit.analysis.statistics import Spread, spread
 from labkit.errors import LabError
 from labkit.load.arrivals import OpenLoop, constant
 from labkit.load.generator import generating
@@ -23,7 +24,6 @@ from labkit.load.workloads import Workload, mix_images, same, text
 from labkit.project import REPOSITORY
 from labkit.runtime.base import Runtime
 from labkit.settings import base_environment
-from labkit.statistics import Spread, spread
 
 MESSAGES_PER_S, UPLOADS_PER_S = 500, 50
 

@@ -9,14 +9,14 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 from labkit.access import Access
+from labkit.analysis.ledger import balance
+from labkit.analysis.summary import summarize
 from labkit.bench.cpu import cpu_seconds, difference
 from labkit.bench.pairs import Comparison, Pair, alternate
 from labkit.errors import LabError
-from labkit.ledger import balance
 from labkit.load.session import Session
 from labkit.load.workloads import Workload, mix
 from labkit.runtime.base import Runtime
-from labkit.summary import summarize
 from services.worker.processors import parse_operations, process
 
 JOBS = 200

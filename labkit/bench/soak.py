@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from labkit.access import Access
+from labkit.analysis.ledger import balance
 from labkit.bench.cpu import cpu_seconds, difference, memory_bytes
-from labkit.ledger import balance
 from labkit.load.session import Session
 from labkit.load.workloads import Expected, same
 from labkit.runtime.base import Runtime

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from labkit import chaos as faults
 from labkit.cli.context import Lab
 from labkit.cli.options import BREAK, AsJson, examples
+from labkit.control import chaos as faults
 from labkit.views.faults import faults_text
 from services.common.control import Faults
 

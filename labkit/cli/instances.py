@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from labkit import faults
 from labkit.cli.context import Lab
 from labkit.cli.live import countdown
 from labkit.cli.options import BREAK, CLASS, OptionalTarget, Target, complete_scale, examples
-from labkit.faults import Victim
-from labkit.scaling import Scaled
-from labkit.scaling import scale as scale_service
+from labkit.control import faults
+from labkit.control.faults import Victim
+from labkit.control.scaling import Scaled
+from labkit.control.scaling import scale as scale_service
 from labkit.stack import WORKER, WORKERS
 from labkit.views.style import duration
 from labkit.words import command

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from labkit import reset as resetting
 from labkit.cli.context import Lab
 from labkit.cli.live import progress
 from labkit.cli.options import (
@@ -20,9 +19,10 @@ from labkit.cli.options import (
     complete_services,
     examples,
 )
+from labkit.control import reset as resetting
+from labkit.control.marks import mark
 from labkit.errors import MissingProgram
 from labkit.links import main_links
-from labkit.marks import mark
 from labkit.settings import program_settings
 from labkit.stack import WORKER, WORKERS, Options, find_layout, layout_in
 from labkit.views.links import next_steps, ready

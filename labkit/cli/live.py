@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from labkit.cli.context import Lab
-from labkit.faults import seconds_left
+from labkit.control.faults import seconds_left
 from labkit.runtime.base import Event, Notify
 from labkit.views.progress import progress_line, progress_table
 

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from labkit.analysis.thresholds import Judged, Threshold, judge, parse, verdict
 from labkit.cli.context import Lab
 from labkit.cli.live import page
 from labkit.cli.options import MEASURE, AsJson, examples
@@ -20,7 +21,6 @@ from labkit.load.arrivals import Arrivals, ClosedLoop, OpenLoop, at_once, bursts
 from labkit.load.session import Progress
 from labkit.load.workloads import GRID_OPERATIONS, Workload
 from labkit.measure import Interrupted, Measured, measure
-from labkit.thresholds import Judged, Threshold, judge, parse, verdict
 from labkit.views.load import load_page, load_progress, progress_line, written
 
 app = typer.Typer()

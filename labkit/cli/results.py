@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from labkit import compare as comparing
+from labkit.analysis import compare as comparing
 from labkit.cli.context import Lab
 from labkit.cli.options import MEASURE, AsJson, Yes, examples
 from labkit.errors import BadValue, LabError, NoRun

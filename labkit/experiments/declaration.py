@@ -13,10 +13,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from labkit.control.timeline import Action, What
 from labkit.errors import BadValue, UnknownName
 from labkit.experiments.formulas import used_names
 from labkit.project import REPOSITORY
-from labkit.timeline import Action, What
 from services.common.topology import Layout
 
 FOLDER = REPOSITORY / "experiments"
@@ -119,7 +119,7 @@ class Sweep(Table):
 class Fault(Table):
     """Something that is done to the stack, `at_s` seconds after the first job was due.
 
-    target, service, count, down_for_s, for_s: as `labkit.timeline.Action` takes them.
+    target, service, count, down_for_s, for_s: as `labkit.control.timeline.Action` takes them.
     """
 
     at_s: float

@@ -12,11 +12,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from labkit.analysis.ledger import Ledger, balance
+from labkit.analysis.statistics import percentile, samples_needed
 from labkit.errors import UnknownName
 from labkit.experiments.expectation import Value
-from labkit.ledger import Ledger, balance
 from labkit.load.records import Record
-from labkit.statistics import percentile, samples_needed
 
 SPEEDUP = "speedup"
 """Compares points, so the runner computes it: duration of the sweep's first point over that of this one."""

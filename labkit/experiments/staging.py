@@ -6,14 +6,14 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass
 
-from labkit import chaos
 from labkit.access import Access
+from labkit.control import chaos
+from labkit.control.reset import DEFAULTS
+from labkit.control.watch import watching
 from labkit.errors import Busy, NotReady
 from labkit.experiments.declaration import STANDARD, Chaos, Stack
-from labkit.reset import DEFAULTS
 from labkit.runtime.base import Notify, Runtime, ignore
 from labkit.stack import SERVICES, WORKER, WORKERS, Options, layout_in
-from labkit.watch import watching
 from labkit.words import command
 from services.common.control import Faults
 from services.common.topology import IMAGE_POOLS, RETRY_DELAYS_S, WORK_QUEUES, retry_queue

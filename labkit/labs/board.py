@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from labkit.analysis.statistics import percentile
 from labkit.labs.codes import Choice, Code, Guess
 from labkit.labs.content import Lab, Predict
-from labkit.statistics import percentile
 
 MOST_BARS = 9
 _ROUNDING = 1e-9

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit.access import Access, api
+from labkit.control.marks import Mark
 from labkit.errors import StackDown
 from labkit.experiments import measures
 from labkit.experiments.calibrate import Calibration
 from labkit.labs.checks import NotKnown, NotSo
 from labkit.labs.content import Lab
 from labkit.labs.progress import LabProgress, Print
-from labkit.marks import Mark
 from labkit.runs import files
 from labkit.runs.read import RunFiles, all_runs
 from labkit.runtime.base import Runtime

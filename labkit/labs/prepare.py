@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from labkit.access import Access
+from labkit.analysis.statistics import Spread
 from labkit.labs.classfile import ClassFile
 from labkit.labs.codes import Code, encode
 from labkit.load.arrivals import at_once
@@ -17,7 +18,6 @@ from labkit.load.workloads import Expected, same
 from labkit.measure import Measured, measure
 from labkit.runs import RUNS, RunFiles
 from labkit.runtime.base import Runtime
-from labkit.statistics import Spread
 from test_images import generate_sample
 
 GROUPS = ("notebooks",)

@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 from labkit.access import Access
+from labkit.control.reset import reset
 from labkit.experiments import staging
 from labkit.labs.content import EXERCISE, Lab, Picture
-from labkit.reset import reset
 from labkit.runtime.base import Notify, Runtime, ignore
 from services.common.messages import Status
 from services.common.topology import DEAD_LETTER, RETRY_DELAYS_S, WORK_QUEUES, retry_queue

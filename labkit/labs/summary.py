@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from labkit.analysis.statistics import percentile
 from labkit.errors import BadValue
 from labkit.labs.handin import Done, HandIn, Said, read
-from labkit.statistics import percentile
 
 MOST_MISSED = 8
 

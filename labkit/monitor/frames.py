@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from labkit.control.marks import Mark
 from labkit.errors import BadValue
-from labkit.marks import Mark
 from labkit.sampling.samples import Sample
 
 

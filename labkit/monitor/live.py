@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from labkit.access import Access
+from labkit.control.marks import FILE, Mark, marks_since
 from labkit.errors import LabError
-from labkit.marks import FILE, Mark, marks_since
 from labkit.monitor.frames import Frame
 from labkit.runtime.base import Runtime
 from labkit.sampling.sampler import Sampler

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from labkit.marks import Mark
+from labkit.control.marks import Mark
 from labkit.monitor.advice import Advice, advise
 from labkit.monitor.frames import Frame
 from labkit.sampling.samples import QueueSample, Sample

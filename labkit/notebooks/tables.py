@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from labkit.analysis.statistics import percentile, samples_needed
+from labkit.analysis.summary import STAGES
 from labkit.errors import NoRun
 from labkit.project import REPOSITORY, RUNS
 from labkit.runs.files import COLUMNS, SAMPLE_COLUMNS
 from labkit.runs.find import directories
 from labkit.runs.read import RunFiles, open_run
-from labkit.statistics import percentile, samples_needed
-from labkit.summary import STAGES
 from labkit.views.results import spoken, verdict_sentence
 
 SAMPLES = REPOSITORY / "experiments" / "samples"

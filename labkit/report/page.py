@@ -8,12 +8,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from labkit.analysis.statistics import percentile, samples_needed
 from labkit.report import pictures
 from labkit.report.markup import Html, joined, table, tag
 from labkit.report.series import LATENCY, STAGES, Clock, busy_s, clock_of, grouped, spans
 from labkit.runs.files import REPORT
 from labkit.runs.read import Row, RunFiles
-from labkit.statistics import percentile, samples_needed
 from labkit.views.results import LEDGER, spoken, verdict_sentence
 from labkit.views.style import coarse, duration, plural
 

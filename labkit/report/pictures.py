@@ -8,7 +8,8 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from labkit.marks import Mark
+from labkit.analysis.statistics import percentile
+from labkit.control.marks import Mark
 from labkit.report.markup import Html
 from labkit.report.series import (
     LATENCY,
@@ -25,7 +26,6 @@ from labkit.report.series import (
     thinned,
 )
 from labkit.runs.read import RunFiles
-from labkit.statistics import percentile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

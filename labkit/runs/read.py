@@ -11,13 +11,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from labkit.ledger import balance
+from labkit.analysis.ledger import balance
+from labkit.analysis.summary import summarize
+from labkit.control.marks import Mark, read_marks
 from labkit.load.records import Record, Story
 from labkit.load.workloads import Planned
-from labkit.marks import Mark, read_marks
 from labkit.runs import about, files
 from labkit.runs.find import directories, find_run
-from labkit.summary import summarize
 
 Row = Mapping[str, Any]
 """A line of a table: column → value, None where the cell is empty."""

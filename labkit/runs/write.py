@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from labkit.ledger import Ledger, balance
+from labkit.analysis.ledger import Ledger, balance
+from labkit.analysis.summary import Summary, summarize
+from labkit.control.marks import Mark, marks_since
 from labkit.load.records import Record
-from labkit.marks import Mark, marks_since
 from labkit.project import Project
 from labkit.runs import about, files
-from labkit.summary import Summary, summarize
 
 State = Literal["running", "finished", "interrupted"]
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from labkit.access import Access
-from labkit.chaos import sentences
+from labkit.control.chaos import sentences
 from labkit.runtime.base import Instance, Runtime, State, Stats
 from labkit.sampling.management import WITHOUT, Management, QueueCounts
 from labkit.sampling.pulse import Pulse, listening

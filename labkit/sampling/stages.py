@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from labkit.analysis.statistics import percentile
 from labkit.sampling.samples import StageSample
-from labkit.statistics import percentile
 from services.common.messages import Clock, Stage
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from labkit.compare import CONFIDENCE, Compared, Comparison
+from labkit.analysis.compare import CONFIDENCE, Compared, Comparison
 from labkit.runs import RunFiles
 from labkit.views.results import spoken
 from labkit.views.style import COMMAND, FAINT, duration, house_table, plural

@@ -10,9 +10,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from labkit.analysis.statistics import Spread
 from labkit.demo import Demo
 from labkit.load.session import Progress
-from labkit.statistics import Spread
 from labkit.views.load import sending_warning
 from labkit.views.style import COMMAND, FAINT, duration, house_table
 from services.common.topology import Layout

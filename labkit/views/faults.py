@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from labkit.chaos import sentences
+from labkit.control.chaos import sentences
 from services.common.control import Faults
 
 

@@ -9,12 +9,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from labkit.ledger import Ledger
+from labkit.analysis.ledger import Ledger
+from labkit.analysis.statistics import PERCENTILES, Spread
+from labkit.analysis.stretches import Burst
+from labkit.analysis.summary import QueueFigures, Sending, Summary, WorkerFigures
+from labkit.analysis.thresholds import Judged
 from labkit.load.session import Progress
-from labkit.statistics import PERCENTILES, Spread
-from labkit.stretches import Burst
-from labkit.summary import QueueFigures, Sending, Summary, WorkerFigures
-from labkit.thresholds import Judged
 from labkit.views.style import COMMAND, FAINT, duration, house_table, plural
 
 BAR_WIDTH = 34

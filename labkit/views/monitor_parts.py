@@ -8,10 +8,10 @@ from datetime import datetime
 
 from rich.text import Text
 
+from labkit.analysis.statistics import samples_needed
 from labkit.monitor.picture import TREND_S, Picture, waits_for_retry
 from labkit.sampling.samples import InstanceSample, QueueSample, StageSample
 from labkit.stack import WORKERS
-from labkit.statistics import samples_needed
 from labkit.views import style
 from labkit.views.lines import Cell, Column, fit, heading, printable, row, sparkline
 from services.common.topology import (

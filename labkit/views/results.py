@@ -10,8 +10,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from labkit.analysis.statistics import samples_needed
 from labkit.runs import RunFiles
-from labkit.statistics import samples_needed
 from labkit.views.style import COMMAND, FAINT, coarse, duration, house_table
 
 VERDICTS: Mapping[bool | None, tuple[str, str]] = {

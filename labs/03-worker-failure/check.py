@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from labkit.control.marks import Mark
 from labkit.labs.checks import Failed, NotKnown, Outcome, Passed, check
 from labkit.labs.evidence import Evidence
-from labkit.marks import Mark
 from labkit.runs.read import RunFiles
 from labkit.words import command
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labkit.access import Access, access
+from labkit.analysis.ledger import Ledger, balance
 from labkit.client import Answer, ApiClient
-from labkit.ledger import Ledger, balance
 from labkit.load.arrivals import Arrivals
 from labkit.load.session import Outcome, Progress, Session
 from labkit.load.workloads import Expected, Workload, same

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit import chaos
+from labkit.control import chaos
 from labkit.errors import Busy
 from labkit.experiments.declaration import read
 from labkit.experiments.result import newest

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from labkit.ledger import Ledger
+from labkit.analysis.ledger import Ledger
 from labkit.load.workloads import Workload
 from services.common.broker import Delivery
 from services.common.messages import Event

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from labkit import chaos
-from labkit.ledger import Ledger, balance
+from labkit.analysis.ledger import Ledger, balance
+from labkit.control import chaos
 from labkit.load.arrivals import constant
 from labkit.load.records import Record
 from labkit.load.workloads import Expected, Planned, Workload

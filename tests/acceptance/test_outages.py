@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from labkit import chaos
-from labkit.ledger import Ledger
+from labkit.analysis.ledger import Ledger
+from labkit.control import chaos
 from tests.acceptance.stack import Live, Stack, eventually, images
 
 JOBS = 60

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from labkit import chaos
+from labkit.control import chaos
 from labkit.load.workloads import text
 from labkit.stack import Options
 from services.common.topology import DELIVERY_LIMIT

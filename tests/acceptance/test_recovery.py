@@ -7,8 +7,8 @@ import uuid
 
 import pytest
 
-from labkit import chaos
 from labkit.client import Answer, ApiClient
+from labkit.control import chaos
 from labkit.stack import Options
 from services.common.broker import Outgoing
 from services.common.topology import NOTIFIER_EVENTS, TRACKER_EVENTS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from labkit.marks import Mark
+from labkit.control.marks import Mark
 from labkit.monitor.frames import Frame
 from labkit.monitor.picture import History, Picture
 from labkit.sampling.samples import InstanceSample, QueueSample, Sample, StageSample

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from labkit.control.marks import Mark
 from labkit.load.records import Record
-from labkit.marks import Mark
 from labkit.runs import Run, RunFiles
 from labkit.runs.files import ABOUT
 from labkit.runs.write import State

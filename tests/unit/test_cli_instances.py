@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from labkit import faults
 from labkit.cli.instances import counts
-from labkit.faults import brought_back
+from labkit.control import faults
+from labkit.control.faults import brought_back
 from labkit.stack import Options
 from services.common.topology import Layout
 from tests.support.lab import World

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from labkit.compare import CONFIDENCE, FIGURES, Comparison, compare, pair, repeats
+from labkit.analysis.compare import CONFIDENCE, FIGURES, Comparison, compare, pair, repeats
 from labkit.errors import NoRun
 from labkit.runs import RunFiles
 from labkit.runs.read import all_runs

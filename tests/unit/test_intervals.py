@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.intervals import Interval, difference, t_probability, t_quantile
-from labkit.statistics import percentile
+from labkit.analysis.intervals import Interval, difference, t_probability, t_quantile
+from labkit.analysis.statistics import percentile
 
 _VALUES = st.lists(st.floats(0.1, 1e4), min_size=3, max_size=6)
 Draw = Callable[[random.Random], float]

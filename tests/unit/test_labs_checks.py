@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from labkit.control.marks import Mark
 from labkit.labs import checks, content
 from labkit.labs.evidence import Evidence, fingerprint
 from labkit.labs.progress import Checked, LabProgress, Prediction
 from labkit.load.records import Record
-from labkit.marks import Mark
 from labkit.runs import Run
 from labkit.runtime.fake import FakeRuntime
 from tests.support.lab import World

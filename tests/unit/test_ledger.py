@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.ledger import balance
+from labkit.analysis.ledger import balance
 from labkit.load.records import Record, Story
 from labkit.load.workloads import Planned
 from tests.support.examples import event

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit import chaos, marks
-from labkit.faults import brought_back
-from labkit.marks import FILE, OLDER, Mark, mark, marks_since
+from labkit.control import chaos, marks
+from labkit.control.faults import brought_back
+from labkit.control.marks import FILE, OLDER, Mark, mark, marks_since
 from labkit.project import Project
 from services.common.control import Faults
 from tests.support.lab import World

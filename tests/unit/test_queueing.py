@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit import queueing
+from labkit.analysis import queueing
 
 servers = st.integers(1, 60)
 utilisations = st.floats(0.01, 0.99)

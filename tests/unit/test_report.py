@@ -8,8 +8,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from labkit.control.marks import Mark
 from labkit.load.records import Record
-from labkit.marks import Mark
 from labkit.report import pictures, series
 from labkit.report.markup import Html, joined, table, tag
 from labkit.report.page import report_page, write_report

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from labkit import runs
-from labkit.ledger import balance
+from labkit.analysis.ledger import balance
+from labkit.analysis.summary import summarize
 from labkit.load.verify import matches
 from labkit.load.workloads import Expected
 from labkit.runs import COLUMNS, Run
-from labkit.summary import summarize
 from test_images import generate_sample
 from tests.support.records import completed, record
 

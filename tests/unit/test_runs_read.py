@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labkit.analysis.ledger import balance
+from labkit.analysis.summary import summarize
+from labkit.control.marks import Mark, mark
 from labkit.errors import NoRun
-from labkit.ledger import balance
 from labkit.load.records import Record
-from labkit.marks import Mark, mark
 from labkit.project import Project
 from labkit.runs import SAMPLE_COLUMNS, Run, RunFiles, about, open_run
 from labkit.runs.files import JOBS, MARKS, SAMPLES
 from labkit.runs.read import all_runs
 from labkit.sampling.recorder import Recorder
-from labkit.summary import summarize
 from services.common.errors import BrokerUnavailable
 from tests.support.records import completed, record
 from tests.support.runs import Still, abandoned, finished, records, sample, watched

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from labkit.control.marks import Mark
 from labkit.errors import BadValue
-from labkit.marks import Mark
 from labkit.monitor.frames import Frame, read_frames
 from labkit.sampling.management import Management, _counts
 from labkit.sampling.rates import Rates

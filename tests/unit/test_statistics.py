@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.statistics import percentile, samples_needed, spread
+from labkit.analysis.statistics import percentile, samples_needed, spread
 
 _VALUES = st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=200)
 

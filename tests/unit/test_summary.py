@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from labkit.analysis.statistics import Spread
+from labkit.analysis.stretches import bursts
+from labkit.analysis.summary import summarize
 from labkit.load.workloads import Planned
-from labkit.statistics import Spread
-from labkit.stretches import bursts
-from labkit.summary import summarize
 from tests.support.records import completed, record
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from labkit.analysis.ledger import balance
+from labkit.analysis.summary import summarize
+from labkit.analysis.thresholds import METRICS, Judged, Threshold, judge, parse, verdict
 from labkit.errors import BadValue
-from labkit.ledger import balance
-from labkit.summary import summarize
-from labkit.thresholds import METRICS, Judged, Threshold, judge, parse, verdict
 from tests.support.records import completed, record
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from labkit.control.timeline import Action, Timeline, What, steps
 from labkit.errors import BadValue
 from labkit.runtime.base import State
-from labkit.timeline import Action, Timeline, What, steps
 from tests.support.lab import World
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from rich.console import Console, RenderableType
 
-from labkit.ledger import balance
+from labkit.analysis.ledger import balance
+from labkit.analysis.summary import summarize
+from labkit.analysis.thresholds import judge, parse
 from labkit.load.records import Record
 from labkit.load.session import Progress
-from labkit.summary import summarize
-from labkit.thresholds import judge, parse
 from labkit.views.load import load_page, load_progress, progress_line
 from tests.support.records import completed, record
 

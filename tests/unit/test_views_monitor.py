@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
-from labkit.marks import Mark
+from labkit.control.marks import Mark
 from labkit.monitor.picture import Picture
 from labkit.sampling.samples import InstanceSample, QueueSample, Sample, StageSample
 from labkit.views.lines import Column, fit, row, sparkline

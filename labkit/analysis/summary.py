@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from labkit.analysis.statistics import Spread, spread
+from labkit.analysis.stretches import Burst, bursts
 from labkit.load.arrivals import LATE_S
 from labkit.load.records import Record
-from labkit.statistics import Spread, spread
-from labkit.stretches import Burst, bursts
 from services.common.messages import Stage
 
 __all__ = ["Spread", "Summary", "summarize"]

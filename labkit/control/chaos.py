@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable
 
 from labkit.access import Access
+from labkit.control.marks import mark
 from labkit.errors import BadValue, UnknownName
-from labkit.marks import mark
 from labkit.project import Project
 from services.common.control import MAX_DELAY_S, Faults, announce_faults, read_faults, write_faults
 

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from labkit.access import Access
+from labkit.control.marks import mark
+from labkit.control.watch import Watch, watching
 from labkit.errors import NotRunning, StackDown, UnknownName
-from labkit.marks import mark
 from labkit.runtime.base import Instance, Runtime, State
 from labkit.stack import WORKERS
-from labkit.watch import Watch, watching
 
 FIRST_BEAT_S = 1.5
 

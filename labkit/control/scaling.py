@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass
 
 from labkit.access import Access
-from labkit.marks import mark
+from labkit.control.marks import mark
+from labkit.control.watch import Watch, watching
 from labkit.runtime.base import Notify, Runtime, State, ignore
 from labkit.stack import WORKERS
-from labkit.watch import Watch, watching
 
 HEARTBEAT_WAIT_S = 30.0
 

@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from labkit.analysis.ledger import Ledger
+from labkit.analysis.statistics import PERCENTILES
+from labkit.analysis.summary import Summary
 from labkit.errors import BadValue
-from labkit.ledger import Ledger
-from labkit.statistics import PERCENTILES
-from labkit.summary import Summary
 
 _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "<=": operator.le,

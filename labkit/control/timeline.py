@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from labkit import chaos, faults
 from labkit.access import Access
+from labkit.control import chaos, faults
+from labkit.control.faults import alive, targets
+from labkit.control.scaling import scale
 from labkit.errors import BadValue, LabError
-from labkit.faults import alive, targets
 from labkit.runtime.base import Runtime
-from labkit.scaling import scale
 from labkit.stack import WORKER
 from services.common.control import Faults
 from services.common.errors import QueueLabError
@@ -120,7 +120,7 @@ def _steps(runtime: Runtime, access: Access, action: Action) -> list[Step]:
     except (KeyError, TypeError, ValueError) as error:
         raise BadValue(
             f"The action {action.what!r} at {action.at_s:g} s makes no sense: {error!r}.",
-            f"Known are {', '.join(_MAKERS)}; labkit/timeline.py has their arguments.",
+            f"Known are {', '.join(_MAKERS)}; labkit/control/timeline.py has their arguments.",
         ) from None
     if given:
         raise BadValue(

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from labkit.analysis.intervals import LEAST_RUNS, Interval, difference
+from labkit.analysis.statistics import samples_needed
 from labkit.errors import NoRun
-from labkit.intervals import LEAST_RUNS, Interval, difference
 from labkit.runs.read import RunFiles
-from labkit.statistics import samples_needed
 
 CONFIDENCE = 0.95
 MARGIN = 0.1

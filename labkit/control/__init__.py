@@ -1,0 +1,1 @@
+"""What is done to a running stack: scale, break, mend, reset; and the marks that remember it."""
