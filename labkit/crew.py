@@ -30,7 +30,7 @@ class Crew:
     """The processes that run now.
 
     keeps: keep what they print instead of showing it at once. Then, and where nobody types, each leads a
-    process group of its own: so it gets Ctrl-C from here, and once. A second one would cut its cleaning short.
+    process group of its own: so it gets Ctrl-C from here, once. A second one would cut its cleaning short.
     """
 
     def __init__(self, *, keeps: bool) -> None:
