@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from labkit.doctor.brokers import check_docker
+from labkit.doctor.engine import check_docker
 from tests.support.backing import Backing, Unavailable, serve
 from tests.support.loops import run
 

@@ -13,7 +13,7 @@ from labkit import doctor as checks
 from labkit import suite, words
 from labkit.cli.context import Lab
 from labkit.cli.options import CLASS, KIT, AsJson, Yes, examples
-from labkit.doctor import brokers, view
+from labkit.doctor import engine, view
 from labkit.errors import Unsupported
 from labkit.install.environment import ensure
 from labkit.views.suite import suite_line, suite_table
@@ -87,7 +87,7 @@ def run_checks(
 
 def _need_docker() -> None:
     """Refuse to begin without an engine that answers. Raises Unsupported."""
-    found = brokers.check_docker()
+    found = engine.check_docker()
     if not found.ok:
         raise Unsupported(f"The tests with --docker need Docker with Compose v2: {found.detail}.", found.fix)
 

@@ -7,7 +7,7 @@ import random
 import socket
 from contextlib import suppress
 
-from labkit.stack import SERVICES
+from labkit.stack import DOCKER_SERVICES
 
 _STEP = 20
 _HIGHEST = 6_900  # above, ports meet those that the system gives to outgoing connections
@@ -56,7 +56,11 @@ def _offsets(lane: int) -> tuple[int, ...]:
 
 
 def _main_ports(offset: int) -> list[int]:
-    return [port.base + offset for service in SERVICES for port in service.ports]
+    """Return the stack's ports, of both runtimes."""
+    bases = {
+        base for service in DOCKER_SERVICES for port in service.ports for base in (port.base, port.docker)
+    }
+    return [base + offset for base in bases if base]
 
 
 def _is_free(port: int) -> bool:
