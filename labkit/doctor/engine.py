@@ -142,10 +142,9 @@ def more_memory(*, desktop: bool) -> str:
 
 def ask(*arguments: str, within_s: float = ANSWER_S) -> Answer:
     """Run a command of Docker that only reads; stdout when it worked, else all of its words."""
-    command = ["docker"]  # type: List[str]
     try:
         done = subprocess.run(
-            command + list(arguments),
+            ["docker", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
