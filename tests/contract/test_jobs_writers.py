@@ -14,6 +14,8 @@ from services.common.jobs import Filter, JobStore
 from tests.support.examples import event, new_job
 
 WRITES = 500
+BOTH = 100
+ROUNDS = 10
 
 
 def test_a_schema_can_be_made_again(url: str, jobs: JobStore) -> None:
@@ -75,6 +77,28 @@ def test_two_trackers_never_give_the_same_seq(url: str, jobs: JobStore) -> None:
     assert sorted(row.seq for row in rows) == list(range(1, 2 * WRITES + 1))
     for other in stores:
         other.close()
+
+
+def test_writers_may_meet_in_any_order(url: str, jobs: JobStore) -> None:
+    """The API writes new rows from the first to the last, the tracker from the last: neither blocks the other."""
+    api, tracker = JobStore(url), JobStore(url)
+    rounds = [[new_job() for _ in range(BOTH)] for _ in range(ROUNDS)]
+    together = threading.Barrier(2, timeout=20)
+
+    def announce() -> None:
+        for born in rounds:
+            together.wait()
+            api.write(born, {job.job_id: {} for job in born})
+
+    def follow() -> None:
+        for born in rounds:
+            together.wait()
+            tracker.apply([event("job.started", job.job_id) for job in reversed(born)])
+
+    assert _together(announce, follow) == []
+    assert jobs.count_by_status() == {"processing": BOTH * ROUNDS}
+    api.close()
+    tracker.close()
 
 
 def _insert(url: str, count: int) -> None:

@@ -39,6 +39,7 @@ from services.common.jobs.table import (
 from services.common.messages import RANK, STATUS_AFTER, Change, Clock, Event, Status
 
 BUSY_TIMEOUT_S = 10
+_POSTGRESQL = {"connect_timeout": 5, "options": f"-c statement_timeout={BUSY_TIMEOUT_S}s"}
 
 _NO_ANSWER = "the job table did not answer: {}"
 _OTHER_VERSION = (
@@ -79,9 +80,11 @@ class JobStore:
     """The job table behind a SQLAlchemy URL. Methods block; raise `DatabaseUnavailable`."""
 
     def __init__(self, url: str) -> None:
-        self._engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-        if self._engine.dialect.name == "sqlite":
+        if url.startswith("sqlite"):
+            self._engine = sa.create_engine(url)
             sa.event.listen(self._engine, "connect", _configure_sqlite)
+        else:
+            self._engine = sa.create_engine(url, pool_pre_ping=True, connect_args=_POSTGRESQL)
         self._insert = (
             sqlite.insert(table) if self._engine.dialect.name == "sqlite" else postgresql.insert(table)
         )
@@ -114,6 +117,7 @@ class JobStore:
         """Do what `add` and `mark_queued` do, in one transaction."""
         marks = [{"of": job_id, "now": json.dumps(clock)} for job_id, clock in clocks.items()]
         with self._transaction() as connection:
+            _exclude_others(connection)  # or two that change the same rows in another order block each other
             if jobs:
                 connection.execute(self._birth, [newborn(job) for job in jobs])
             if marks:
