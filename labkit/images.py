@@ -19,7 +19,7 @@ from typing import IO
 
 from labkit.doctor import engine
 from labkit.doctor.images import present
-from labkit.errors import ImageMissing, LabError
+from labkit.errors import DockerRefused, ImageMissing, LabError
 from labkit.project import REPOSITORY
 from labkit.runtime.docker import trouble
 
@@ -82,9 +82,22 @@ def pull(name: str, told: Told = lambda _: None, tries: int = TRIES, pause_s: fl
         if said is None:
             return
         if not left or not _PASSING.search(said):
-            raise trouble.explain(said)
-        told(f"{trouble.gist(said)}. Once more in {pause_s:.0f} s …")
+            raise _not_pulled(name, said)
+        told(f"{name}: {trouble.gist(said)}. Once more in {pause_s:.0f} s …")
         time.sleep(pause_s)
+
+
+def _not_pulled(name: str, said: str) -> LabError:
+    known = trouble.explain(said)
+    if type(known) not in (DockerRefused, ImageMissing):
+        return known
+    crowded = "Too many pulls came from this network. Wait an hour, or log in (docker login)"
+    first = crowded if "toomanyrequests" in said.replace(" ", "").lower() else "Check the network"
+    why = "its registry cannot be reached" if _PASSING.search(said) else trouble.gist(said)
+    return ImageMissing(
+        f"The image {name} cannot be pulled: {why}.",
+        f"{first}; or use a bundle of your class: labctl prepare --from DIR",
+    )
 
 
 def build(log: Path) -> None:
@@ -105,7 +118,7 @@ def build(log: Path) -> None:
 def _not_built(log: Path) -> LabError:
     said = log.read_text(errors="replace")
     known = trouble.explain(said)
-    if type(known) is not trouble.DockerRefused:
+    if type(known) is not DockerRefused:
         return known
     return ImageMissing(
         f"The image of the services cannot be built: {trouble.gist(said)}",
@@ -165,7 +178,7 @@ def _look_into(path: Path, names: Sequence[str]) -> None:
         raise LabError(f"The archive lacks {', '.join(sorted(lacking))}.", "Run the same command again.")
 
 
-def _copy(source: IO[bytes], sink: IO[bytes], counted: Counted) -> None:
+def _copy(source: IO[bytes], sink: gzip.GzipFile, counted: Counted) -> None:
     done = 0
     while chunk := source.read(CHUNK):
         sink.write(chunk)
@@ -182,7 +195,7 @@ def _docker(*words: str) -> str:
 
 
 def _shown(*words: str) -> str | None:
-    """Run a command whose progress goes to the terminal, if there is one; return its error, None if all went well."""
+    """Run a command that shows its progress on a terminal; return its error, None if all went well."""
     terminal = sys.stderr.isatty()
     done = subprocess.run(  # noqa: S603 - a fixed list
         [engine.program(), *words],

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from labkit.doctor.brokers import install_docker, start_docker
+from labkit.doctor.engine import install_docker, start_docker
 from labkit.errors import DockerRefused, ImageMissing, LabError, NoDocker, PortTaken
 
 LEAST_MEMORY_BYTES = 3 * 10**9
