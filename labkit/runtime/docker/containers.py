@@ -82,8 +82,9 @@ class Container:
         if self.status == "paused":
             return State.PAUSED
         if self.status == "running":
-            seen = self.health == "starting" and ready == self.life
-            return State.RUNNING if seen or self.health in ("", "healthy") else State.STARTING
+            # Docker's own verdict comes up to ten seconds later, and is wrong for a while after a pause.
+            seen = ready == self.life or self.health in ("", "healthy")
+            return State.RUNNING if seen else State.STARTING
         # Docker starts a container again unless somebody stopped or killed it.
         return State.EXITED if self.status == "restarting" else State.STOPPED
 

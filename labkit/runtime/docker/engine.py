@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from labkit.errors import DockerRefused, LabError
+from labkit.errors import DockerRefused
 from labkit.runtime.docker import trouble
 
 if TYPE_CHECKING:
@@ -103,24 +103,10 @@ class Engine:
             status = api.exec_inspect(started["Id"])["ExitCode"]
         return 0 if status is None else int(status), output.decode(errors="replace").strip()
 
-    def memory_bytes(self) -> int:
-        """Return how much memory the engine has."""
-        with self.asking() as api:
-            return int(api.info()["MemTotal"])
-
     def image_id(self, image: str) -> str:
         """Return the id of an image; "" when it is not there."""
         try:
             with self.asking() as api:
-                return str(api.inspect_image(image)["Id"])
+                return str(api.inspect_image(image)["Id"])  # type: ignore[no-untyped-call]  # the stubs have none
         except Gone:
             return ""
-
-
-def answers(engine: Engine) -> bool:
-    """Tell whether the engine answers at all."""
-    try:
-        with engine.asking() as api:
-            return bool(api.ping())
-    except LabError:
-        return False

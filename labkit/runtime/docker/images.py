@@ -1,4 +1,4 @@
-"""The images that a stack needs: fetched when they are missing, built anew when their sources have changed."""
+"""The images that a stack needs: fetched when missing, built anew when their sources have changed."""
 
 import hashlib
 import json
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from labkit.errors import ImageMissing, LabError
+from labkit.errors import DockerRefused, ImageMissing
 from labkit.runtime.base import Progress, Report
 from labkit.runtime.docker.compose import Compose
 from labkit.runtime.docker.engine import Engine
@@ -49,11 +49,7 @@ class Images:
         if not present or (present == noted.get("id") and digest != noted.get("sources")):
             try:
                 self._told(Progress.BUILDING, image, ("build", service), variables)
-            except ImageMissing:
-                raise
-            except LabError as error:
-                if not type(error).__name__ == "DockerRefused":
-                    raise
+            except DockerRefused as error:
                 raise ImageMissing(
                     f"The image {image} cannot be built: {error.message}",
                     f"See all of it: docker compose build; {OR_LOCAL}",

@@ -22,12 +22,11 @@ class Line:
     text: str
 
 
-def last_lines(engine: Engine, container: Container, count: int | None) -> list[Line]:
-    """Read the last lines of a container; None means all."""
+def last_lines(engine: Engine, container: Container, count: int) -> list[Line]:
+    """Read the last lines of a container."""
     try:
         with engine.asking() as api:
-            tail = "all" if count is None else count
-            return _lines(api.logs(container.id, timestamps=True, tail=tail))
+            return _lines(api.logs(container.id, timestamps=True, tail=count))
     except Gone:
         return []
 

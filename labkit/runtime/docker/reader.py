@@ -13,10 +13,10 @@ from labkit.runtime.docker.logs import Follower, last_lines
 from labkit.runtime.docker.meter import Meter
 from labkit.runtime.docker.ready import HOST
 from labkit.runtime.docker.state import DockerState, read_state
-from labkit.runtime.docker.table import docker_table, port_variable
+from labkit.runtime.docker.table import docker_table
 from labkit.runtime.private import own_files
 from labkit.runtime.record import in_force
-from labkit.stack import Options, Port, Service, find_service, instance_name
+from labkit.stack import DOCKER_SERVICES, Options, Port, Service, find_service, instance_name, port_variable
 
 COMPOSE_FILE = REPOSITORY / "docker-compose.yml"
 
@@ -33,13 +33,13 @@ class DockerReader:
     def __init__(
         self,
         project: Project,
-        table: Sequence[Service] | None = None,
+        table: Sequence[Service] = DOCKER_SERVICES,
         *,
         environ: Mapping[str, str],
         file: Path = COMPOSE_FILE,
     ) -> None:
         self._project = project
-        self._table = docker_table() if table is None else table
+        self._table = docker_table(table)
         self._engine = Engine(environ)
         self._compose = Compose(file, names.compose_project(project.name), environ)
         self._meter = Meter(self._engine)

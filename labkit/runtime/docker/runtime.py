@@ -42,7 +42,7 @@ class DockerRuntime(DockerReader):
             chosen = options.over(state.options)
             wanted = self._wanted(chosen)
             if not before:
-                self._check_engine()
+                self._compose.check()
             state = replace(state, port_offset=self.project.port_offset, options=replace(chosen, only=()))
             builder = self._builder(state, report)
             builder.check_ports(self._table, wanted, self.project.port_offset)
@@ -158,11 +158,6 @@ class DockerRuntime(DockerReader):
                     f"Take {service.outside} out of your environment or .env, {trouble.OR_LOCAL}",
                 )
         return {launch.service.name: launch.count for launch in launches(self._table, options, {})}
-
-    def _check_engine(self) -> None:
-        self._compose.check()
-        if complaint := trouble.too_little_memory(self._engine.memory_bytes()):
-            raise complaint
 
     def _ensure_images(self, state: DockerState, services: Sequence[str], report: Report) -> None:
         variables = self._variables(state.options)

@@ -6,14 +6,11 @@ from collections.abc import Callable
 from labkit.doctor.engine import install_docker, start_docker
 from labkit.errors import DockerRefused, ImageMissing, LabError, NoDocker, PortTaken
 
-LEAST_MEMORY_BYTES = 3 * 10**9
-# Of a machine that was given 3 GB, the system inside keeps a part for itself.
-_KEPT = 0.1
-
 OR_LOCAL = "or work without Docker: labctl up --runtime local"
 _QUOTE_CHARACTERS = 300
 
-_PERMISSION = re.compile(r"permission denied.*(docker|connect|sock)|Permission denied'\)", re.IGNORECASE | re.DOTALL)
+_FLAGS = re.IGNORECASE | re.DOTALL
+_PERMISSION = re.compile(r"permission denied.*(docker|connect|sock)|Permission denied'\)", _FLAGS)
 _NO_ENGINE = re.compile(
     r"Cannot connect to the Docker daemon|Is the docker daemon running|error during connect"
     r"|failed to connect to the docker API|docker_engine|FileNotFoundError|Connection(Refused|Reset)Error"
@@ -38,7 +35,8 @@ _PULL = re.compile(
     re.IGNORECASE,
 )
 _IMAGE = re.compile(
-    r"(?:access denied for|manifest for|failed to resolve reference|No such image:) \"?([\w./-]+(?::[\w.-]+)?)"
+    r"(?:access denied for|manifest for|failed to resolve reference|No such image:)"
+    r" \"?([\w./-]+(?::[\w.-]+)?)"
 )
 
 
@@ -52,16 +50,6 @@ def no_compose() -> NoDocker:
     return NoDocker(
         "This Docker has no Compose v2 (the command `docker compose`); docker-compose v1 is too old.",
         f"Install it: {install_docker()}   {OR_LOCAL}",
-    )
-
-
-def too_little_memory(given_bytes: int) -> NoDocker | None:
-    """Complain when an engine has less memory than a stack needs."""
-    if given_bytes >= LEAST_MEMORY_BYTES * (1 - _KEPT):
-        return None
-    return NoDocker(
-        f"Docker may use {given_bytes / 10**9:.1f} GB of memory; the stack needs 3 GB.",
-        f"Give it more: Docker Desktop, Settings, Resources, Memory; {OR_LOCAL}",
     )
 
 
