@@ -23,7 +23,7 @@ from labkit.errors import DockerRefused, ImageMissing, LabError
 from labkit.project import REPOSITORY
 from labkit.runtime.docker import trouble
 
-COMPOSE = ("compose", "--profile", "*")
+COMPOSE = ("compose", "--file", "docker-compose.yml", "--profile", "*")
 TRIES, PAUSE_S = 3, 4.0
 CHUNK = 1 << 20
 LAST_LINES = 8
@@ -89,7 +89,7 @@ def pull(name: str, told: Told = lambda _: None, tries: int = TRIES, pause_s: fl
 
 def _not_pulled(name: str, said: str) -> LabError:
     known = trouble.explain(said)
-    if type(known) not in (DockerRefused, ImageMissing):
+    if not isinstance(known, ImageMissing):
         return known
     crowded = "Too many pulls came from this network. Wait an hour, or log in (docker login)"
     first = crowded if "toomanyrequests" in said.replace(" ", "").lower() else "Check the network"
@@ -118,7 +118,7 @@ def build(log: Path) -> None:
 def _not_built(log: Path) -> LabError:
     said = log.read_text(errors="replace")
     known = trouble.explain(said)
-    if type(known) is not DockerRefused:
+    if not isinstance(known, DockerRefused) or trouble.gist(said) not in known.message:  # it has better words
         return known
     return ImageMissing(
         f"The image of the services cannot be built: {trouble.gist(said)}",

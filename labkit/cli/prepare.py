@@ -44,7 +44,8 @@ def prepare(
 ) -> None:
     """Make all ready for the class: the homework.
 
-    Installs what is missing, sends one image through the stack, and ends in READY and a code.
+    Installs what is missing, on Docker pulls and builds the images, sends one picture through the stack,
+    measures this computer, and ends in READY and a code.
 
     From then on nothing needs the network. Exit status: 0 ready, 1 not ready, 2 unknown.
     """
@@ -85,6 +86,8 @@ def _steps(lab: Lab, source: Path | None, *, assume_yes: bool) -> Iterator[prepa
         with lab.err.status("One image on its way through every hop …"):
             found = preparing.round_trip(lab.running(), lab.access(), lab.runs)
         yield from preparing.judged(found, lab.class_file)
+        with lab.err.status("Measuring this computer …") as status:
+            yield preparing.speed(lab.runtime, lambda text: status.update(f"Measuring {text} …"))
     finally:
         if new:
             with progress(lab) as notify:

@@ -143,6 +143,20 @@ def page(run: RunFiles) -> Step:
     return Step("Report", ok=True, said="pictures can be drawn")
 
 
+def speed(runtime: Runtime, told: Callable[[str], None]) -> Step:
+    """Measure what workers can do here, unless that was done lately: answers and experiments use it."""
+    from labkit.experiments import calibrate  # noqa: PLC0415 - slow
+    from labkit.experiments.declaration import everything  # noqa: PLC0415 - slow
+
+    place = calibrate.place(runtime.project.root, runtime.kind)
+    try:
+        found = calibrate.ensure(place, calibrate.needed(everything()), told, runtime.kind)
+    except LabError as error:
+        return Step("Speed", ok=False, said=error.message, next_step=error.next_step)
+    said = f"{found.allowed:g} cores are worth {found.cores:.1f}"
+    return Step("Speed", ok=True, said=f"{said}; other programs were at work, too" if found.busy else said)
+
+
 def verdict(steps: list[Step]) -> bool | None:
     """Tell whether all is ready; None when nothing is wrong but something is not known."""
     if any(step.ok is False for step in steps):
