@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -85,6 +86,7 @@ def left_behind(project: Project) -> list[str]:
 
 def docker(*words: str) -> str:
     """Run a docker command and return what it printed."""
-    done = subprocess.run(["docker", *words], capture_output=True, text=True, check=False)
+    command = [str(shutil.which("docker")), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
