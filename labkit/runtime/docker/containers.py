@@ -55,7 +55,7 @@ class Container:
             started="" if state["StartedAt"].startswith(_NEVER) else state["StartedAt"],
             restarts=facts["RestartCount"],
             init=bool(facts["HostConfig"].get("Init")),
-            env=dict(entry.partition("=")[::2] for entry in config["Env"] or ()),
+            env=dict(entry.split("=", 1) for entry in config["Env"] or () if "=" in entry),
             ports=_ports(facts),
             ip=next((entry["IPAddress"] for entry in networks.values() if entry["IPAddress"]), ""),
             check=_command((config.get("Healthcheck") or {}).get("Test") or ()),

@@ -15,6 +15,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -215,7 +216,7 @@ class JobStore:
         """Return the columns and rows of a query of the kit's own: it is run as it stands."""
         with self._transaction() as connection:
             found = connection.execute(sa.text(sql))
-            return tuple(found.keys()), tuple(tuple(line) for line in found)
+            return tuple(found.keys()), tuple(tuple(map(_plain, line)) for line in found)
 
     def clear(self) -> int:
         """Delete all rows; return how many."""
@@ -267,6 +268,11 @@ def _exclude_others(connection: sa.Connection) -> None:
         connection.exec_driver_sql("begin immediate")
     else:
         connection.execute(_ONE_WRITER)
+
+
+def _plain(value: object) -> object:
+    """Return what SQLite would give: PostgreSQL rounds to decimals, which JSON does not know."""
+    return float(value) if isinstance(value, Decimal) else value
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _: object) -> None:
