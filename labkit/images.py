@@ -149,6 +149,7 @@ def save(names: Sequence[str], path: Path, counted: Counted = lambda _: None) ->
             _copy(process.stdout, sink, counted)
             said = process.stderr.read().decode(errors="replace")
         if process.returncode:
+            path.unlink()
             raise trouble.explain(said)
         _look_into(path, names)
         return path.stat().st_size
@@ -207,11 +208,21 @@ def _shown(*words: str) -> str | None:
     return done.stderr.decode(errors="replace") if done.returncode else None
 
 
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Build the image of the services, as a part of the test suite: `python -m labkit.images build`."""
+    """Pull what is missing and build the rest, as a part of the test suite: `python -m labkit.images build`."""
     if list(arguments) != ["build"]:
-        sys.stderr.write("Usage: python -m labkit.images build\n")
+        _say("Usage: python -m labkit.images build")
         return 2
+    try:
+        for name in set(wanted().pulled) & set(wanted().missing):
+            pull(name, _say)
+    except LabError as error:
+        _say(f"{error.message} {error.next_step}")
+        return 1
     return subprocess.call([engine.program(), *COMPOSE, "build"], cwd=REPOSITORY)  # noqa: S603 - a fixed list
 
 

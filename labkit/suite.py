@@ -77,7 +77,7 @@ def lanes(pytest_arguments: Sequence[str] = ()) -> tuple[Lane, ...]:
 
 def docker_lanes(pytest_arguments: Sequence[str] = ()) -> tuple[Lane, ...]:
     """Return the parts that need a Docker engine: build the image, then the tests marked `docker`."""
-    build = Part("image", ("-m", "labkit.images", "build"), IMAGE_S)
+    build = Part("images", ("-m", "labkit.images", "build"), IMAGE_S)
     return ((build, Part("docker", ("-m", "pytest", "--docker", *pytest_arguments), DOCKER_S)),)
 
 

@@ -16,6 +16,7 @@ from labkit.cli.live import progress
 from labkit.cli.options import INSTRUCTOR, LABS, AsJson, RuntimeKind, Yes, examples
 from labkit.errors import LabError
 from labkit.images import wanted
+from labkit.install import wheels
 from labkit.install.environment import ensure
 from labkit.labs import bundle as bundling
 from labkit.labs import prepare as preparing
@@ -80,6 +81,9 @@ def _steps(lab: Lab, source: Path | None, *, assume_yes: bool) -> Iterator[prepa
             yield step
             if not step.ok:
                 return
+    elif source is not None and wheels.read(source).images:
+        lab.say("This bundle has images for Docker, but the stack runs without it here.", style="yellow")
+        lab.say("Is Docker running? Then say: --runtime docker", style="yellow")
     new = not lab.runtime.instances()
     try:
         start(lab, Options(settings=program_settings()), assume_yes=assume_yes)

@@ -59,7 +59,7 @@ def packages() -> Step:
 def docker() -> Step:
     """See that an engine with Compose v2 answers."""
     found = engine.check_docker()
-    return Step("Docker", found.ok, found.detail, found.fix)
+    return Step("Docker", found.ok, found.detail, found.fix and f"For Docker: {found.fix}")
 
 
 def images(source: Path | None, log: Path, told: Callable[[str], None]) -> Step:

@@ -55,6 +55,7 @@ def bundle_page(made: Bundled, command: str) -> RenderableType:
         Text.assemble("Written to ", (str(made.folder), COMMAND)),
         *(Text(f"  {row}") for row in rows if row),
         Text("It was tried: pip finds everything in it, without a network.", style="green"),
+        *([Text("The archive of the images was read to its end.", style="green")] if made.images else []),
         Text("Each computer also needs", style="bold"),
         Text(f"  Python {made.python}, and {DOCKER if made.images else RABBITMQ}"),
         Text.assemble("On each computer  ", (command, COMMAND)),
