@@ -18,7 +18,7 @@ QUICK_TIERS_S = {"unit": 300, "docs": 60, "contract": 120, "integration": 480}
 LONG_TIERS_S = {"acceptance": 900}
 """Those that go beside them: they mostly wait for what a stack does."""
 
-IMAGE_S, DOCKER_S = 240, 600
+IMAGE_S, DOCKER_S = 120, 480
 """Budgets of the image of the services, and of the tests that need a Docker engine."""
 
 END_S = 90.0
@@ -77,7 +77,7 @@ def lanes(pytest_arguments: Sequence[str] = ()) -> tuple[Lane, ...]:
 
 def docker_lanes(pytest_arguments: Sequence[str] = ()) -> tuple[Lane, ...]:
     """Return the parts that need a Docker engine: build the image, then the tests marked `docker`."""
-    build = Part("image", ("-m", "labkit.images", "build"), IMAGE_S)
+    build = Part("images", ("-m", "labkit.images", "build"), IMAGE_S)
     return ((build, Part("docker", ("-m", "pytest", "--docker", *pytest_arguments), DOCKER_S)),)
 
 

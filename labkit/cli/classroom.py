@@ -143,11 +143,12 @@ class _Pages:
 
 def _truths(context: Context, lab: Lab) -> Mapping[str, float | str]:
     """Return what is true; what depends on the machine only where this one was calibrated."""
-    from labkit.cli.lab import CALIBRATION, desk_of  # noqa: PLC0415 - slow
+    from labkit.cli.lab import desk_of  # noqa: PLC0415 - slow
+    from labkit.experiments.calibrate import place  # noqa: PLC0415 - slow
     from labkit.labs.desk import MACHINE  # noqa: PLC0415 - slow
     from labkit.labs.standing import settled  # noqa: PLC0415 - slow
 
-    path = context.runtime.project.root / ".lab" / CALIBRATION
+    path = place(context.runtime.project.root, context.runtime.kind)
     return desk_of(context).truths(lab) if path.exists() else settled(lab, MACHINE)
 
 

@@ -24,8 +24,6 @@ app = typer.Typer()
 experiment = typer.Typer(no_args_is_help=True, help="Ask a question, and get expected beside measured.")
 app.add_typer(experiment, name="experiment", rich_help_panel=MEASURE)
 
-CALIBRATION = "calibration.json"
-
 
 def complete_experiments(incomplete: str) -> list[str]:
     """Return the names of experiments."""
@@ -114,7 +112,8 @@ def calibrate(
 ) -> None:
     """Measure this machine: usable cores and service times.
 
-    Experiments with images are sized by it, and do it by themselves when it is older than an hour.
+    Experiments with images are sized by it, and do it by themselves when it is older than an hour. On Docker
+    it is measured in a container.
     """
     from labkit.experiments import calibrate as measuring  # noqa: PLC0415 - slow
     from labkit.views.experiment import calibrated  # noqa: PLC0415 - slow
@@ -123,8 +122,10 @@ def calibrate(
     effort = measuring.QUICK if quick else measuring.FULL
     pairs = measuring.needed(declaration.everything())
     with lab.err.status("Measuring this machine …") as status:
-        found = measuring.calibrate(pairs, effort, lambda text: status.update(f"Measuring {text} …"))
-    measuring.save(_file(lab), found)
+        found = measuring.calibrate(
+            pairs, effort, lambda text: status.update(f"Measuring {text} …"), lab.runtime.kind
+        )
+    measuring.save(measuring.place(lab.runtime.project.root, lab.runtime.kind), found)
     lab.show(calibrated(found), found, as_json=as_json)
 
 
@@ -134,12 +135,11 @@ def _machine(lab: Lab, asked: declaration.Experiment) -> Calibration:
 
     with lab.err.status("Measuring this machine …") as status:
         return measuring.ensure(
-            _file(lab), measuring.needed([asked]), lambda text: status.update(f"Measuring {text} …")
+            measuring.place(lab.runtime.project.root, lab.runtime.kind),
+            measuring.needed([asked]),
+            lambda text: status.update(f"Measuring {text} …"),
+            lab.runtime.kind,
         )
-
-
-def _file(lab: Lab) -> Path:
-    return lab.runtime.project.root / ".lab" / CALIBRATION
 
 
 def _near(path: Path) -> Path:

@@ -30,8 +30,6 @@ app = typer.Typer()
 lab = typer.Typer(no_args_is_help=True, help="Guided labs: predict, do, look, check.")
 app.add_typer(lab, name="lab", rich_help_panel=LABS)
 
-CALIBRATION = "calibration.json"
-
 
 def complete_labs(incomplete: str) -> list[str]:
     """Return the names of labs."""
@@ -239,9 +237,10 @@ def desk_at(context: Context, own: Path) -> Desk:
 def _machine(context: Context) -> Calibration:
     from labkit.experiments import calibrate  # noqa: PLC0415 - slow
 
-    path = context.runtime.project.root / ".lab" / CALIBRATION
+    kind = context.runtime.kind
+    path = calibrate.place(context.runtime.project.root, kind)
     with context.err.status("Measuring this machine …") as status:
-        return calibrate.ensure(path, [], lambda text: status.update(f"Measuring {text} …"))
+        return calibrate.ensure(path, [], lambda text: status.update(f"Measuring {text} …"), kind)
 
 
 def _meant(desk: Desk, name: str | None) -> Lab:

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple, Tuple
+from typing import NamedTuple, Optional, Tuple
 
 from labkit import words
 from labkit.doctor.check import Result
@@ -140,11 +140,17 @@ def more_memory(*, desktop: bool) -> str:
     return words.command("up --workers 1")
 
 
-def ask(*arguments: str, within_s: float = ANSWER_S) -> Answer:
+def program() -> str:
+    """Return the command `docker`; its bare name where it is not installed, which then fails to start."""
+    return shutil.which("docker") or "docker"
+
+
+def ask(*arguments: str, within_s: float = ANSWER_S, folder: Optional[str] = None) -> Answer:
     """Run a command of Docker that only reads; stdout when it worked, else all of its words."""
     try:
         done = subprocess.run(
-            ["docker", *arguments],
+            [program(), *arguments],
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -7,29 +7,23 @@ core are not two cores, and a shared machine has fewer than it says.
 from __future__ import annotations
 
 import json
-import math
 import platform
-import statistics
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from labkit.cores import allowed_cores, is_busy, programs
+from labkit.cores import allowed_cores, is_busy
+from labkit.experiments import contained, timing
 from labkit.experiments.declaration import Experiment, Load
-from labkit.experiments.parallel import speedups
-from labkit.experiments.pictures import picture
 from labkit.experiments.points import points
-from services.worker.processors import parse_operations, process
+from labkit.experiments.timing import Task, Told, key
 
 FORMAT = 1
 FRESH_S = 3600.0
 PROCESSES, MOST_PROCESSES = (2, 4), 8
+LOCAL, DOCKER = "local", "docker"
 
-LEAST_TURNS = 3
-"""A median of fewer is none."""
-
-Told = Callable[[str], None]
 Pair = tuple[str, str]
 
 
@@ -51,7 +45,7 @@ class Calibration:
     """What was measured. services: "picture|operations" → seconds. speedup: processes → times as fast as one.
 
     allowed: cores that may be used, by limits. programs: how many wanted a core before, None if not known.
-    at: when it was measured, seconds since the epoch.
+    at: when it was measured, seconds since the epoch. runtime: local, or docker: in a container.
     """
 
     allowed: float
@@ -61,6 +55,7 @@ class Calibration:
     quick: bool = True
     processor: str = ""
     programs: float | None = None
+    runtime: str = LOCAL
 
     @property
     def busy(self) -> bool:
@@ -74,7 +69,7 @@ class Calibration:
 
     def service_s(self, name: str, operations: str) -> float:
         """Return the service time that was measured. Raises KeyError."""
-        return self.services[_key((name, operations))]
+        return self.services[key(name, operations)]
 
     def parallel(self, processes: int) -> float:
         """Return the speed-up of so many processes, or of the next smaller number that was measured."""
@@ -83,8 +78,10 @@ class Calibration:
 
     def has(self, pairs: Iterable[Pair]) -> bool:
         """Whether it was measured here, lately, and with all these operations."""
-        here = (self.allowed, self.processor) == (allowed_cores(), platform.machine())
-        return here and time.time() - self.at < FRESH_S and all(_key(pair) in self.services for pair in pairs)
+        # What a container may use, only one of its kind could tell; that one is fresh has to do.
+        here = self.runtime == DOCKER or self.allowed == allowed_cores()
+        fresh = self.processor == platform.machine() and time.time() - self.at < FRESH_S
+        return here and fresh and all(key(*pair) in self.services for pair in pairs)
 
 
 def needed(experiments: Iterable[Experiment]) -> list[Pair]:
@@ -93,29 +90,31 @@ def needed(experiments: Iterable[Experiment]) -> list[Pair]:
     return list(dict.fromkeys((load.picture, name) for load in loads for name in load.operations))
 
 
-def ensure(path: Path, pairs: Collection[Pair], told: Told) -> Calibration:
-    """Return the calibration of the file, measured anew, quickly, where it is old or lacks something."""
+def place(root: Path, runtime: str) -> Path:
+    """Return where the calibration for the stacks of this runtime lies, in the folder of the kit."""
+    return root / ".lab" / ("calibration-docker.json" if runtime == DOCKER else "calibration.json")
+
+
+def ensure(path: Path, pairs: Collection[Pair], told: Told, runtime: str = LOCAL) -> Calibration:
+    """Return the calibration of the file, measured anew, quickly, where it is old or lacks something.
+
+    Raises LabError when a container cannot run.
+    """
     found = load(path)
     if found is None or not found.has(pairs):
-        found = calibrate(pairs, QUICK, told)
+        found = calibrate(pairs, QUICK, told, runtime)
         save(path, found)
     return found
 
 
-def calibrate(pairs: Collection[Pair], effort: Effort = FULL, told: Told = lambda _: None) -> Calibration:
-    """Measure; `told` hears of each step."""
-    allowed, waiting = allowed_cores(), programs()
-    services = _services(pairs, effort.service_s, told)
-    counts = sorted({*PROCESSES, min(MOST_PROCESSES, math.ceil(allowed))} - {1})
-    return Calibration(
-        allowed=allowed,
-        services=services,
-        speedup=speedups(counts, effort.window_s, effort.rounds, told),
-        at=time.time(),
-        quick=effort == QUICK,
-        processor=platform.machine(),
-        programs=waiting,
-    )
+def calibrate(
+    pairs: Collection[Pair], effort: Effort = FULL, told: Told = lambda _: None, runtime: str = LOCAL
+) -> Calibration:
+    """Measure where the workers of this runtime compute; `told` hears of each step. Raises LabError."""
+    measure = contained.measure if runtime == DOCKER else timing.measure
+    task = Task(list(pairs), effort.service_s, effort.window_s, effort.rounds, PROCESSES, MOST_PROCESSES)
+    found = measure(task, told)
+    return Calibration(**asdict(found), at=time.time(), quick=effort == QUICK, runtime=runtime)
 
 
 def load(path: Path) -> Calibration | None:
@@ -142,27 +141,3 @@ def _loads(experiment: Experiment) -> Iterable[Load]:
     for part in experiment.parts:
         if part.needs_calibration:
             yield from (point.part.load for point in points(part, None))
-
-
-def _key(pair: Pair) -> str:
-    return "|".join(pair)
-
-
-def _services(pairs: Collection[Pair], seconds: float, told: Told) -> dict[str, float]:
-    """Return the median time of one job of each pair, in this process.
-
-    They take turns, so that a slow moment of a shared machine meets them all.
-    """
-    work = {_key(pair): (picture(pair[0]), parse_operations(pair[1])) for pair in pairs}
-    times: dict[str, list[float]] = {key: [] for key in work}
-    end = time.perf_counter() + seconds * len(work)
-    turn = 0
-    while work and (turn <= LEAST_TURNS or time.perf_counter() < end):
-        told(f"operations, turn {turn + 1}")
-        for key, (data, operations) in work.items():
-            begun = time.perf_counter()
-            process(data, operations)
-            times[key].append(time.perf_counter() - begun)
-        turn += 1
-    # The first turn loads libraries.
-    return {key: statistics.median(found[1:]) for key, found in times.items()}

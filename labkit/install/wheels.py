@@ -11,16 +11,20 @@ from labkit.install.errors import LabError
 from labkit.install.stamp import Wanted
 
 FORMAT = 1
-FILE, WHEELS = "bundle.json", "wheels"
+FILE, WHEELS, IMAGES = "bundle.json", "wheels", "images.tar.gz"
 
 
 class Bundle(NamedTuple):
-    """What a bundle says of itself; digests: of the lists that its groups were made from."""
+    """What a bundle says of itself.
+
+    digests: of the lists that its groups were made from. images: the id of each image; None: there are none.
+    """
 
     python: str
     machine: str
     digests: Dict[str, str]
     made: str
+    images: Optional[Dict[str, str]] = None
 
     def encode(self) -> str:
         """Return it as JSON text."""

@@ -6,11 +6,12 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.errors import BadValue, LabError
+from labkit.images import ids, save
 from labkit.install import wheels
 from labkit.install.stamp import BASE, Wanted
 from labkit.project import REPOSITORY
@@ -27,16 +28,10 @@ Made {made} for Python {python} on {machine}: every computer of the room must be
 
 In this folder
   wheels/        {count} Python packages, {size:.0f} MB
-{source}
+{images}{source}
 Each computer also needs, before the class
   Python {python}    with the module venv. Debian and Ubuntu: sudo apt-get install python{python}-venv
-  RabbitMQ       3.10 or newer. Debian and Ubuntu: sudo apt-get install rabbitmq-server
-                 Without a network, from package files. Get them on a computer of the same
-                 system that has a network, and no RabbitMQ yet:
-                   sudo apt-get install --download-only rabbitmq-server
-                 They lie in /var/cache/apt/archives then. Install them with:
-                   sudo dpkg -i *.deb
-
+{broker}
 Then, on each computer
   1. Copy this folder onto it{unpack}.
   2. In the folder of Queue Lab: python3 labctl.py prepare --from {folder}
@@ -44,9 +39,27 @@ Then, on each computer
 """
 
 
+LOCAL_BROKER = """\
+  RabbitMQ       3.10 or newer. Debian and Ubuntu: sudo apt-get install rabbitmq-server
+                 Without a network, from package files. Get them on a computer of the same
+                 system that has a network, and no RabbitMQ yet:
+                   sudo apt-get install --download-only rabbitmq-server
+                 They lie in /var/cache/apt/archives then. Install them with:
+                   sudo dpkg -i *.deb
+"""
+
+DOCKER_BROKER = """\
+  Docker         Docker Desktop, or a Docker Engine with Compose v2; it must be running.
+                 RabbitMQ is among the images.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Bundled:
-    """A bundle that was written. size: of the wheels, in bytes. source: whether the kit itself is in it."""
+    """A bundle that was written. size: of the wheels, in bytes. source: whether the kit itself is in it.
+
+    images: how many are in it; images_size: of their archive, in bytes.
+    """
 
     folder: Path
     wheels: int
@@ -54,13 +67,22 @@ class Bundled:
     python: str
     machine: str
     source: bool
+    images: int = 0
+    images_size: int = 0
 
 
-def write(folder: Path, root: Path = REPOSITORY, groups: Sequence[str] = GROUPS) -> Bundled:
+def write(
+    folder: Path,
+    root: Path = REPOSITORY,
+    groups: Sequence[str] = GROUPS,
+    images: Sequence[str] = (),
+    counted: Callable[[int], None] = lambda _: None,
+) -> Bundled:
     """Write a bundle into `folder`, and see that pip can install all of it without a network.
 
-    What pip fetches, and from where, the user's own settings of pip say. Raises BadValue when something else
-    is in the folder, LabError when pip fails.
+    What pip fetches, and from where, the user's own settings of pip say. images: names of images that are on
+    this machine, to be saved too; `counted` hears of their bytes. Raises BadValue when something else is in
+    the folder, LabError when pip or Docker fails.
     """
     _take(folder)
     wanted = Wanted(root)
@@ -71,12 +93,17 @@ def write(folder: Path, root: Path = REPOSITORY, groups: Sequence[str] = GROUPS)
     only = ("--no-index", "--find-links", str(place))
     _pip("install again", folder, "install", "--dry-run", "--ignore-installed", *only, *pins, *lines)
     source = _archive(folder / SOURCE, root)
+    saved = save(images, folder / wheels.IMAGES, counted) if images else 0
     digests = {group: wanted.digest(group) for group in groups}
     bundle = wheels.Bundle(
-        wheels.this_python(), wheels.this_machine(), digests, time.strftime("%Y-%m-%d %H:%M")
+        wheels.this_python(),
+        wheels.this_machine(),
+        digests,
+        time.strftime("%Y-%m-%d %H:%M"),
+        ids(images) if images else None,
     )
     found = [path.stat().st_size for path in place.glob("*.whl")]
-    made = Bundled(folder, len(found), sum(found), bundle.python, bundle.machine, source)
+    made = Bundled(folder, len(found), sum(found), bundle.python, bundle.machine, source, len(images), saved)
     (folder / README).write_text(readme(made, bundle.made), encoding="utf-8")
     (folder / LOG).unlink()
     (folder / wheels.FILE).write_text(bundle.encode(), encoding="utf-8")  # last: now it is whole
@@ -91,6 +118,10 @@ def readme(made: Bundled, when: str) -> str:
         machine=made.machine,
         count=made.wheels,
         size=made.size / 1e6,
+        images=f"  {wheels.IMAGES}  {made.images} Docker images, {made.images_size / 1e6:.0f} MB\n"
+        if made.images
+        else "",
+        broker=DOCKER_BROKER if made.images else LOCAL_BROKER,
         source=f"  {SOURCE}  Queue Lab itself\n" if made.source else "",
         unpack=f", and unpack {SOURCE}"
         if made.source
@@ -101,7 +132,7 @@ def readme(made: Bundled, when: str) -> str:
 
 def _take(folder: Path) -> None:
     """Make the folder ours: empty, or a bundle (half made, perhaps) that is made anew."""
-    ours = {wheels.WHEELS, wheels.FILE, SOURCE, README, LOG}
+    ours = {wheels.WHEELS, wheels.FILE, wheels.IMAGES, SOURCE, README, LOG}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         others = sorted({path.name for path in folder.iterdir()} - ours)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import getpass
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from labkit import images as imaging
 from labkit.access import Access
 from labkit.analysis.statistics import Spread
+from labkit.doctor import engine
+from labkit.errors import LabError
+from labkit.install import wheels
 from labkit.labs.classfile import ClassFile
 from labkit.labs.codes import Code, encode
 from labkit.load.arrivals import at_once
@@ -50,6 +54,45 @@ def packages() -> Step:
             next_step="Delete the folder .venv and run the same command again.",
         )
     return Step("Python packages", ok=True, said="all of them are here")
+
+
+def docker() -> Step:
+    """See that an engine with Compose v2 answers."""
+    found = engine.check_docker()
+    return Step("Docker", found.ok, found.detail, found.fix and f"For Docker: {found.fix}")
+
+
+def images(source: Path | None, log: Path, told: Callable[[str], None]) -> Step:
+    """Bring all images onto this machine: from a bundle, by pulling, by building. `told` hears of each.
+
+    log: what building says goes there.
+    """
+    try:
+        found = imaging.wanted()
+        if source is not None:
+            _load(source, found, told)
+        for name in found.missing:
+            if name in found.pulled:
+                told(f"Pulling {name} …")
+                imaging.pull(name, told)
+        if set(found.missing) & set(found.built):
+            told("Building the image of the services; the first time takes a minute or two …")
+            imaging.build(log)
+    except LabError as error:
+        return Step("Images", ok=False, said=error.message, next_step=error.next_step)
+    return Step("Images", ok=True, said=f"{len(found.every)} are here, {found.size / 1e9:.1f} GB")
+
+
+def _load(source: Path, found: imaging.Images, told: Callable[[str], None]) -> None:
+    """Load the images of a bundle, unless just these are here. Raises LabError."""
+    bundled = wheels.read(source).images
+    if bundled is None:
+        told("There are no images in this bundle.")
+        return
+    here = set(bundled) - set(found.missing)
+    if imaging.ids(here) != bundled:
+        told("Loading the images of the bundle …")
+        imaging.load(source / wheels.IMAGES)
 
 
 def round_trip(runtime: Runtime, access: Access, runs: Path = RUNS) -> Measured:
@@ -98,6 +141,20 @@ def page(run: RunFiles) -> Step:
 
     write_report(run)
     return Step("Report", ok=True, said="pictures can be drawn")
+
+
+def speed(runtime: Runtime, told: Callable[[str], None]) -> Step:
+    """Measure what workers can do here, unless that was done lately: answers and experiments use it."""
+    from labkit.experiments import calibrate  # noqa: PLC0415 - slow
+    from labkit.experiments.declaration import everything  # noqa: PLC0415 - slow
+
+    place = calibrate.place(runtime.project.root, runtime.kind)
+    try:
+        found = calibrate.ensure(place, calibrate.needed(everything()), told, runtime.kind)
+    except LabError as error:
+        return Step("Speed", ok=False, said=error.message, next_step=error.next_step)
+    said = f"{found.allowed:g} cores are worth {found.cores:.1f}"
+    return Step("Speed", ok=True, said=f"{said}; other programs were at work, too" if found.busy else said)
 
 
 def verdict(steps: list[Step]) -> bool | None:

@@ -15,6 +15,9 @@ from labkit.views.style import COMMAND, FAINT, size
 _MARKS = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("?", "yellow")}
 _NAME_WIDTH = 16
 
+RABBITMQ = "RabbitMQ 3.10 or newer (the package rabbitmq-server)"
+DOCKER = "Docker with Compose v2 (RabbitMQ is among the images)"
+
 
 def step_line(step: Step) -> Text:
     """Return one line: a mark, what it is about, what was seen."""
@@ -44,6 +47,7 @@ def bundle_page(made: Bundled, command: str) -> RenderableType:
     """Return what was written, and what the room needs besides."""
     rows = [
         f"{made.wheels} Python packages, {size(made.size)}, for Python {made.python} on {made.machine}",
+        f"{made.images} Docker images, {size(made.images_size)}" if made.images else "",
         "Queue Lab itself, as it was last committed" if made.source else "",
         f"{README}: what to do on each computer",
     ]
@@ -51,7 +55,8 @@ def bundle_page(made: Bundled, command: str) -> RenderableType:
         Text.assemble("Written to ", (str(made.folder), COMMAND)),
         *(Text(f"  {row}") for row in rows if row),
         Text("It was tried: pip finds everything in it, without a network.", style="green"),
+        *([Text("The archive of the images was read to its end.", style="green")] if made.images else []),
         Text("Each computer also needs", style="bold"),
-        Text(f"  Python {made.python}, and RabbitMQ 3.10 or newer (the package rabbitmq-server)"),
+        Text(f"  Python {made.python}, and {DOCKER if made.images else RABBITMQ}"),
         Text.assemble("On each computer  ", (command, COMMAND)),
     )

@@ -33,7 +33,7 @@ def test_prepare_ends_in_ready(lab: Lab, stack: Stack) -> None:
     result = CliRunner().invoke(app, ["prepare", "--name", "Anna", "--json"], obj=lab)
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
-    assert [step["ok"] for step in found["steps"]] == [True] * 4
+    assert [step["ok"] for step in found["steps"]] == [True] * 5
     assert decode(found["code"]).student == "Anna"
     assert load(path(stack.runtime.project)).student == "Anna"
     assert stack.runtime.instances()

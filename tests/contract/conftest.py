@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from services.common.jobs import JobStore
 from tests.support.backing import Backing
 from tests.support.brokers import Seam
+from tests.support.containers import standin
 from tests.support.postgres import serve
 
 POSTGRESQL = "LAB_TEST_DATABASE_URL"
@@ -89,3 +90,10 @@ def jobs(job_table: JobStore) -> JobStore:
     """Give an empty job table."""
     job_table.clear()
     return job_table
+
+
+@pytest.fixture(scope="session")
+def standin_image() -> Iterator[str]:
+    """Make the image of the smallest program, and remove it."""
+    with standin() as image:
+        yield image

@@ -1,6 +1,7 @@
 """What every runtime promises, told once and held by each body."""
 
 import random
+import uuid
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -11,12 +12,15 @@ import pytest
 from labkit.errors import BadValue, CountError, LabError, NotReady, NotRunning, StackDown, UnknownName
 from labkit.project import Project
 from labkit.runtime.base import Event, Instance, Progress, Runtime, State
+from labkit.runtime.docker.runtime import DockerRuntime
 from labkit.runtime.fake import FakeRuntime
 from labkit.runtime.local.ports import free_offset
 from labkit.runtime.local.processes import stack_of
 from labkit.runtime.local.runtime import LocalRuntime
 from labkit.settings import base_environment
 from labkit.stack import Options, Port, Service
+from tests.support.containers import compose_file
+from tests.support.containers import left_behind as docker_left_behind
 
 PROGRAM = ("-m", "tests.contract.standin")
 TABLE = (
@@ -28,7 +32,7 @@ TABLE = (
         "desk",
         "takes orders",
         command=PROGRAM,
-        ports=(Port("http", 8000), Port("extra", 8400)),
+        ports=(Port("http", 8000, docker=8000), Port("extra", 8400, docker=8400)),
         reads=("LAB_PREFETCH",),
     ),
 )
@@ -45,14 +49,32 @@ def fake_runtime(root: Path) -> FakeRuntime:
     return FakeRuntime(Project("contract", root, 700), TABLE)
 
 
-@pytest.fixture(params=[fake_runtime, local_runtime], ids=["fake", "local"])
+def docker_runtime(root: Path) -> DockerRuntime:
+    """Make a runtime of containers whose ports nobody uses."""
+    offset = free_offset([8000, 8400], random.sample(range(1000, 24_000), 200))
+    file = compose_file(root / "docker-compose.yml")
+    project = Project(f"contract-{uuid.uuid4().hex[:8]}", root, offset)
+    return DockerRuntime(project, TABLE, environ=base_environment(), file=file)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(fake_runtime, id="fake"),
+        pytest.param(local_runtime, id="local"),
+        pytest.param(docker_runtime, id="docker", marks=pytest.mark.docker),
+    ]
+)
 def runtime(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Runtime]:
-    """Give a runtime that is not up, and see that it leaves no process behind."""
+    """Give a runtime that is not up, and see that it leaves nothing behind."""
     make: Callable[[Path], Runtime] = request.param
+    if make is docker_runtime:
+        request.getfixturevalue("standin_image")
     made = make(tmp_path)
     yield made
     made.down()
     assert left_behind(tmp_path) == []
+    if make is docker_runtime:
+        assert docker_left_behind(made.project) == []
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,6 +17,7 @@ from labkit.doctor import engine, images, passed, registry, runtimes
 from labkit.doctor.check import Result
 from labkit.doctor.project import DOCKER, LOCAL, Project
 from labkit.project import REPOSITORY
+from tests.support import dockers
 
 Say = Callable[[Mapping[str, str]], None]
 
@@ -26,19 +28,9 @@ DOWN = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock."
 
 @pytest.fixture
 def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Say:
-    """Put a program `docker` on the PATH: what it is asked to what it prints; "!" first: an error."""
-
-    def install(answers: Mapping[str, str]) -> None:
-        cases = "".join(
-            f"'{asked}'*) echo '{said.lstrip('!')}'; exit {int(said.startswith('!'))};;\n"
-            for asked, said in answers.items()
-        )
-        program = tmp_path / "docker"
-        program.write_text(f'#!/bin/sh\ncase "$*" in\n{cases}*) exit 9;;\nesac\n')
-        program.chmod(0o755)
-
+    """Put a program `docker` on the PATH that says what a test wants."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    return install
+    return partial(dockers.install, tmp_path)
 
 
 GOOD = {"version": "28.0.1", "compose version": "v2.40.3"}

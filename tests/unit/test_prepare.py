@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,11 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
 def test_the_pages_of_a_bundle_say_what_else_is_needed(tmp_path: Path) -> None:
     """RabbitMQ is not in it, and both the screen and the README say so."""
     made = bundle.Bundled(tmp_path, 136, 121_000_000, "3.11", "linux x86_64", source=True)
+    with_images = replace(made, images=4, images_size=800_000_000)
+    for text in (bundle.readme(with_images, "now"), shown(bundle_page(with_images, "labctl"))):
+        assert "4 Docker images, 800 MB" in text
+        assert "Compose v2" in text
+        assert "rabbitmq-server" not in text
     for text in (bundle.readme(made, "now"), shown(bundle_page(made, "labctl prepare --from usb"))):
         assert "rabbitmq-server" in text
         assert "136 Python packages" in text
