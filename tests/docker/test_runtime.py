@@ -19,7 +19,7 @@ from labkit.runtime.local.ports import free_offset
 from labkit.runtime.record import record_path
 from labkit.settings import base_environment
 from labkit.stack import Options
-from tests.contract.test_runtime import TABLE
+from tests.contract.bodies import TABLE
 from tests.support.containers import IMAGE, compose_file, docker, left_behind, standin
 
 pytestmark = pytest.mark.docker
@@ -55,10 +55,10 @@ def make(project: Project, changes: dict[str, str] | None = None) -> DockerRunti
 
 def test_a_port_of_a_program_is_told(project: Project) -> None:
     """The error names the port, who needs it and who holds it, and offsets that are free."""
-    with socket.create_server(("127.0.0.1", project.port(8400))):
-        with pytest.raises(PortTaken, match=rf"{project.port(8400)}, needed by desk.*pid") as told:
-            make(project).up()
-    assert "--port-offset" in told.value.next_step
+    told = pytest.raises(PortTaken, match=rf"{project.port(8400)}, needed by desk.*pid")
+    with socket.create_server(("127.0.0.1", project.port(8400))), told as error:
+        make(project).up()
+    assert "--port-offset" in error.value.next_step
 
 
 def test_a_port_of_a_container_is_told(project: Project, tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_port_of_a_container_is_told(project: Project, tmp_path: Path) -> None
 
 def test_an_image_that_cannot_be_fetched_is_told(project: Project) -> None:
     """A registry that does not answer."""
-    with pytest.raises(ImageMissing, match="127.0.0.1:9/nobody/nothing"):
+    with pytest.raises(ImageMissing, match=r"127\.0\.0\.1:9/nobody/nothing"):
         make(project, WORDS).up()
 
 
@@ -93,7 +93,7 @@ def test_a_program_that_always_ends_is_told(project: Project) -> None:
 def test_an_engine_that_is_not_there_is_told(project: Project) -> None:
     """Whatever is asked of it."""
     file = compose_file(project.root / "docker-compose.yml", {})
-    environ = {**base_environment(), "DOCKER_HOST": "unix:///nowhere/docker.sock"}
+    environ = {**base_environment(), "DOCKER_HOST": "tcp://127.0.0.1:9"}
     runtime = DockerRuntime(project, TABLE, environ=environ, file=file)
     for call in (runtime.up, runtime.instances, runtime.down):
         with pytest.raises(NoDocker, match="does not answer"):

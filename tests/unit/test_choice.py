@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.doctor import runtimes
+from labkit.doctor import engine, runtimes
 from labkit.doctor.check import Result, Results
 from labkit.project import Project
 from labkit.runtime import choice
@@ -25,7 +25,7 @@ def docker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     """Pretend that an engine answers, or that there is none."""
     choice._docker.cache_clear()
     monkeypatch.setattr(runtimes, "check_docker", lambda: request.param)
-    monkeypatch.setattr(choice.engine, "facts", lambda: choice.engine.Facts(memory=2 * 10**9, desktop=True))
+    monkeypatch.setattr(engine, "facts", lambda: engine.Facts(memory=2 * 10**9, desktop=True))
     yield request.param
     choice._docker.cache_clear()
 

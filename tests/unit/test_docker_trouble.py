@@ -85,9 +85,9 @@ def test_words_have_a_meaning(words: str) -> None:
 
 
 def test_no_engine_is_told() -> None:
-    """The SDK's own error, from a socket that is not there, becomes a sentence."""
+    """The SDK's own error, from a port where nobody listens, becomes a sentence."""
     with pytest.raises(NoDocker, match="does not answer"):
-        Engine({"DOCKER_HOST": "unix:///nowhere/docker.sock"}).containers([])
+        Engine({"DOCKER_HOST": "tcp://127.0.0.1:9"}).containers([])
 
 
 @pytest.mark.parametrize(
