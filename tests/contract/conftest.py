@@ -31,7 +31,7 @@ def seam(request: pytest.FixtureRequest) -> Seam:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
-    """Give a PostgreSQL: that of LAB_TEST_DATABASE_URL (its job table is dropped!), else one in a container."""
+    """Give a PostgreSQL: that of LAB_TEST_DATABASE_URL, whose job table is dropped, else a container."""
     if POSTGRESQL in os.environ:
         yield os.environ[POSTGRESQL]
         return

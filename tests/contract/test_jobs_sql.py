@@ -27,7 +27,7 @@ def test_a_missing_column_is_said_to_readers_too(jobs: JobStore, by_hand: ByHand
     """Programs that did not make the table meet it in their health check."""
     jobs.ping()
     by_hand("alter table jobs drop column fingerprint")
-    with pytest.raises(DatabaseUnavailable, match="made by another version.*fingerprint"):
+    with pytest.raises(DatabaseUnavailable, match=r"made by another version.*fingerprint"):
         jobs.ping()
 
 

@@ -82,7 +82,7 @@ def test_two_trackers_never_give_the_same_seq(url: str, jobs: JobStore) -> None:
 
 
 def test_writers_may_meet_in_any_order(url: str, jobs: JobStore) -> None:
-    """The API writes new rows from the first to the last, the tracker from the last: neither blocks the other."""
+    """The API writes from the first row to the last, the tracker from the last: neither blocks the other."""
     api, tracker = JobStore(url), JobStore(url)
     rounds = [[new_job() for _ in range(BOTH)] for _ in range(ROUNDS)]
     together = threading.Barrier(2, timeout=20)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import time
 from collections.abc import Iterator
 
 from services.common.errors import DatabaseUnavailable
 from services.common.jobs import JobStore
 from tests.support.compose import compose_file
+from tests.support.loops import run
+from tests.support.waiting import eventually
 
 START_S = 60
 PASSWORD = "lab-secret"  # noqa: S105  (of a server that lives as long as the tests)
@@ -24,27 +25,24 @@ def serve() -> Iterator[str]:
     server = _docker("run", "--detach", "--rm", "--publish=127.0.0.1::5432", *variables, image)
     try:
         url = f"postgresql+psycopg://lab:{PASSWORD}@{_docker('port', server, '5432/tcp')}/lab"
-        _wait_for(url)
+        run(eventually(lambda: _answers(url), START_S))
         yield url
     finally:
         _docker("rm", "--force", "--volumes", server)
 
 
-def _wait_for(url: str) -> None:
-    jobs = JobStore(url)
-    deadline = time.monotonic() + START_S
-    while True:
-        try:
-            jobs.query("select 1")
-        except DatabaseUnavailable:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-        else:
-            jobs.close()
-            return
+def _answers(url: str) -> bool:
+    with contextlib.closing(JobStore(url)) as jobs, contextlib.suppress(DatabaseUnavailable):
+        jobs.query("select 1")
+        return True
+    return False
 
 
 def _docker(*arguments: str) -> str:
-    done = subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        ["docker", *arguments],  # noqa: S607  (wherever it is installed)
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     return done.stdout.strip()
