@@ -1,18 +1,23 @@
+from dataclasses import replace
+
 from labkit.errors import Unsupported
 from labkit.project import Project
 from labkit.runtime.base import Runtime
 from labkit.runtime.local.runtime import LocalRuntime
-from labkit.runtime.record import read_record
+from labkit.runtime.record import kept_offset, read_record
 from labkit.settings import LabSettings, base_environment
 
 
 def open_runtime(settings: LabSettings) -> Runtime:
     """Give the runtime of the project's running stack; when none is up, the one that was chosen.
 
-    Raises ProjectError and Unsupported.
+    Without a chosen port offset the project keeps the one that it had. Raises ProjectError and Unsupported.
     """
     project = Project(settings.project, port_offset=settings.port_offset)
     record = read_record(project)
+    if "port_offset" not in settings.model_fields_set:
+        kept = record.port_offset if record else kept_offset(project)
+        project = replace(project, port_offset=kept or 0)
     if (record.runtime if record else settings.runtime) == "docker":
         raise Unsupported("This version runs the stack without Docker.", "Use: labctl up --runtime local")
     return LocalRuntime(project, environ=base_environment())

@@ -9,7 +9,7 @@ from labkit.runtime.local.processes import SUPERVISOR, Group, Owned, end, kill, 
 from labkit.runtime.local.state import LocalState
 from labkit.runtime.local.supervisor import Supervisor, endpoint_of, is_supervisor, remove_endpoint
 from labkit.runtime.local.wait import Report
-from labkit.runtime.record import record_path
+from labkit.runtime.record import keep_offset, record_path
 from labkit.stack import Service, waves
 
 
@@ -41,6 +41,8 @@ class Teardown:
         self._end_rest()
         for endpoint in endpoints:
             remove_endpoint(endpoint)
+        if state is not None:
+            keep_offset(self._project)
         record_path(self._project).unlink(missing_ok=True)
 
     def _silence(self, state: LocalState | None) -> Supervisor | None:
