@@ -13,7 +13,7 @@ from labkit.cli.context import Lab as Context
 from labkit.cli.desk import Name, desk_of, show_following, tell, unasked
 from labkit.cli.lifecycle import start as start_stack
 from labkit.cli.options import AsJson, Yes, examples
-from labkit.errors import BadValue
+from labkit.errors import BadValue, LabError
 from labkit.words import command
 
 if TYPE_CHECKING:
@@ -66,7 +66,9 @@ def start(
     state = desk.begin(chosen, replay=replay)
     context.out.print(view.opening(chosen, desk.missing(chosen)))
     elsewhere = before != chosen.name or not context.runtime.instances()
-    if not state.replay and (state.prepared_at is None or elsewhere):
+    if state.replay:
+        context.say(view.replay_words(_cores(chosen)), style="yellow")
+    elif state.prepared_at is None or elsewhere:
         _make_ready(context, desk, chosen, assume_yes=yes)
     _predict(context, desk, chosen, predict or (), why)
     if desk.state(chosen).step == 0:
@@ -115,11 +117,25 @@ def _make_ready(context: Context, desk: Desk, chosen: Lab, *, assume_yes: bool) 
     from labkit.views.labs import ready_words  # noqa: PLC0415 - slow
 
     context.say("\nMaking the stack ready for this lab …", style="dim")
-    if not context.runtime.instances():
-        start_stack(context, options(chosen.file.stack), assume_yes=assume_yes)
-    with context.out.status("Queues, workers and faults …"):
-        desk.prepare(chosen)
+    try:
+        if not context.runtime.instances():
+            start_stack(context, options(chosen.file.stack), assume_yes=assume_yes)
+        with context.out.status("Queues, workers and faults …"):
+            desk.prepare(chosen)
+    except LabError:
+        if chosen.file.replay:
+            reading = command(f"lab start {chosen.number} --replay")
+            context.say(f"Without a working stack you can read a recorded run: {reading}", style="yellow")
+        raise
     context.say(ready_words(chosen.file.stack), style="dim")
+
+
+def _cores(chosen: Lab) -> float | None:
+    """Return how many cores the machine had on which the lab was recorded."""
+    from labkit.labs.evidence import recorded  # noqa: PLC0415 - slow
+
+    machines = (run.about.get("machine", {}).get("cores") for run in recorded(chosen))
+    return next((float(cores) for cores in machines if cores), None)
 
 
 def _predict(context: Context, desk: Desk, chosen: Lab, given: Sequence[str], why: str) -> None:
@@ -167,7 +183,7 @@ def _show_step(context: Context, desk: Desk, chosen: Lab) -> None:
     state = desk.state(chosen)
     if number == 1:
         context.out.print(view.predicted(chosen, state))
-    shown = view.step_page(number, len(chosen.file.step), desk.shown(chosen, step), context.here)
+    count = len(desk.steps(chosen))
+    shown = view.step_page(number, count, desk.shown(chosen, step), context.here)
     context.out.print(shown, crop=False)
-    last = number == len(chosen.file.step)
-    context.say(f"\nThen: {command('lab check' if last else 'lab next')}", style="dim")
+    context.say(f"\nThen: {command('lab check' if number == count else 'lab next')}", style="dim")
