@@ -36,6 +36,11 @@ class Login:
     password: str
 
 
+def summary_of(service: str, port: str) -> str:
+    """Return what is found at a port, in a few words; empty if it is nothing for a browser."""
+    return _SUMMARIES.get((service, port), "")
+
+
 def links(runtime: Runtime) -> list[Link]:
     """Return the address of every HTTP port of the services that run, API first."""
     running = {found.service for found in runtime.instances()}
@@ -45,7 +50,7 @@ def links(runtime: Runtime) -> list[Link]:
         if service.name in running
         for port in service.ports
         if port.scheme == "http"
-        for summary in [_SUMMARIES.get((service.name, port.name), "")]
+        for summary in [summary_of(service.name, port.name)]
     ]
     return sorted(found, key=lambda link: link.name != "api")
 

@@ -143,7 +143,7 @@ class _Pages:
 
 def _truths(context: Context, lab: Lab) -> Mapping[str, float | str]:
     """Return what is true; what depends on the machine only where this one was calibrated."""
-    from labkit.cli.lab import desk_of  # noqa: PLC0415 - slow
+    from labkit.cli.desk import desk_of  # noqa: PLC0415 - slow
     from labkit.experiments.calibrate import place  # noqa: PLC0415 - slow
     from labkit.labs.desk import MACHINE  # noqa: PLC0415 - slow
     from labkit.labs.standing import settled  # noqa: PLC0415 - slow

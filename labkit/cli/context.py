@@ -19,7 +19,7 @@ from labkit.errors import LabError, StackDown
 from labkit.install.rabbitmq import ensure_rabbitmq
 from labkit.labs import classfile
 from labkit.labs.classfile import ClassFile
-from labkit.project import RUNS
+from labkit.project import REPOSITORY, RUNS
 from labkit.runs.read import RunFiles
 from labkit.runtime import open_runtime
 from labkit.runtime.base import Runtime
@@ -102,9 +102,9 @@ class Lab:
         return self._runtime
 
     def find_run(self, name: str) -> RunFiles | None:
-        """Return the run directory of exactly this name; None when it is gone."""
-        run = RunFiles(self.runs / name)
-        return run if run.about else None
+        """Return the run directory of exactly this name, or a recorded one's path; None when it is gone."""
+        found = (RunFiles(root / name) for root in (self.runs, REPOSITORY))
+        return next((run for run in found if run.about), None)
 
     def running(self) -> Runtime:
         """Return the runtime of a stack that is up. Raises StackDown."""

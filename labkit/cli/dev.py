@@ -39,7 +39,7 @@ def check(
 
     The files of all labs are looked at. Without names two quick labs are worked through.
     """
-    from labkit.cli.lab import desk_at  # noqa: PLC0415 - slow
+    from labkit.cli.desk import desk_at  # noqa: PLC0415 - slow
     from labkit.labs import devcheck  # noqa: PLC0415 - slow
     from labkit.views.labs import found_line  # noqa: PLC0415 - slow
 

@@ -32,7 +32,7 @@ def doctor(ctx: typer.Context, as_json: AsJson = False) -> None:
     lab = Lab.of(ctx)
     own = lab.settings
     offset = own.port_offset if "port_offset" in own.model_fields_set else None
-    results = checks.examine(own.project, offset)
+    results = [found._replace(fix=lab.here(found.fix)) for found in checks.examine(own.project, offset)]
     colour = lab.out.is_terminal and not lab.out.no_color
     typer.echo(
         view.as_json(results)

@@ -41,7 +41,7 @@ def _from_proc(port: int) -> Optional[Holder]:
         return None
     for folder in PROC.glob("[0-9]*"):
         if _holds(folder, inodes):
-            return Holder(int(folder.name), _name(folder), stack=_stack(folder))
+            return Holder(int(folder.name), _name(folder), stack=stack_of(folder))
     return Holder(0, "", _user(uid))
 
 
@@ -84,8 +84,11 @@ def _name(folder: Path) -> str:
         return "a process"
 
 
-def _stack(folder: Path) -> str:
-    """Return what the runtime has written into the environment of all processes of a stack."""
+def stack_of(folder: Path) -> str:
+    """Return the state folder of the stack that a process of /proc belongs to, "" if to none or not known.
+
+    The runtime has written it into the environment of all processes of a stack.
+    """
     try:
         variables = (folder / "environ").read_bytes().split(b"\0")
     except OSError:

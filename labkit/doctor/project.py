@@ -59,11 +59,11 @@ class Project(NamedTuple):
 def read_project(name: Optional[str] = None, offset: Optional[int] = None) -> Project:
     """Return the project that is asked for; what is None comes from LAB_PROJECT and LAB_PORT_OFFSET.
 
-    The offset of a running stack wins. Raises LabError.
+    The offset of a running stack wins; without a chosen one it is that of the last stack. Raises LabError.
     """
     name = name or setting("LAB_PROJECT") or "default"
     record = _record(name)
-    chosen = offset if offset is not None else setting("LAB_PORT_OFFSET") or 0
+    chosen = offset if offset is not None else setting("LAB_PORT_OFFSET") or _kept(name)
     runtime = DOCKER if record.get("runtime") == DOCKER else LOCAL
     return Project(name, _number(record.get("port_offset", chosen)), bool(record), runtime)
 
@@ -88,6 +88,14 @@ def _record(name: str) -> Dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}
+
+
+def _kept(name: str) -> int:
+    """Return the offset that `down` has noted; 0 if there is none."""
+    try:
+        return int((Project(name, 0).state_dir / "port-offset").read_text())
+    except (OSError, ValueError):
+        return 0
 
 
 def _number(value: object) -> int:

@@ -7,9 +7,11 @@ from uuid import uuid4
 
 from labkit import words
 from labkit.doctor.check import Result
+from labkit.doctor.flow import check_flow
 from labkit.doctor.http import Answer, request
 from labkit.doctor.picture import make_png, png_size
 from labkit.doctor.project import Project
+from labkit.doctor.usage import check_usage
 
 PARTS = (
     ("broker", "broker", "rabbitmq"),
@@ -29,8 +31,9 @@ def health(project: Project) -> Optional[Answer]:
 
 
 def check_stack(project: Project, answer: Answer) -> List[Result]:
-    """Check the stack whose health is `answer`: each part, the workers, and one image there and back."""
+    """Check the stack whose health is `answer`: each part, what is under way, one image there and back."""
     results = [_api(project, answer), *_parts(answer.json()), _workers(project.port("api"))]
+    results += [*check_flow(project), check_usage(project)]
     return [*results, check_round_trip(project.port("api"))]
 
 

@@ -131,7 +131,8 @@ class Spoiled(Table):
 class LabFile(Table):
     """What lab.toml says. minutes: the budget in the class. core: part of the class of 90 minutes.
 
-    numbers: names for formulas. replay: a recorded run, for those without a stack.
+    numbers: names for formulas. replay: where a recorded run is, or several, for those without a stack;
+    reading: their steps, in which `{run}` stands for that folder.
     """
 
     format: Literal[1]
@@ -146,6 +147,7 @@ class LabFile(Table):
     numbers: dict[str, float] = {}
     picture: tuple[Picture, ...] = ()
     replay: str = ""
+    reading: tuple[Step, ...] = ()
     predict: tuple[Predict, ...] = Field(min_length=1)
     step: tuple[Step, ...] = Field(min_length=1)
     transfer: Transfer
@@ -160,6 +162,8 @@ class LabFile(Table):
             raise ValueError("two predictions have the same id")
         if not all(hint.strip() for hint in self.hints):
             raise ValueError("a hint is empty")
+        if bool(self.replay) != bool(self.reading):
+            raise ValueError("a recorded run needs steps of reading, and they need one")
         return self
 
 
@@ -184,6 +188,15 @@ class Lab:
     def has_code(self) -> bool:
         """Whether the student writes a program."""
         return (self.folder / EXERCISE).is_file()
+
+    @property
+    def recorded(self) -> Path:
+        """The folder of the recorded run or runs."""
+        return self.folder.parents[1] / self.file.replay
+
+    def steps(self, *, replay: bool) -> tuple[Step, ...]:
+        """Return what is to be done; replay: without a stack."""
+        return self.file.reading if replay else self.file.step
 
     def prediction(self, wanted: str) -> Predict:
         """Return the question with this id. Raises UnknownName."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from labkit.access import Access
 from labkit.errors import BadValue
+from labkit.experiments import calibrate
 from labkit.experiments.calibrate import Calibration
 from labkit.experiments.formulas import evaluate, used_names
 from labkit.labs import checks, content, progress, staging
@@ -21,6 +22,9 @@ from labkit.runtime.base import Notify, Runtime, ignore
 from labkit.words import command, near
 
 MACHINE = {"cores", "parallel"}
+RECORDED = "calibration.json"
+"""What the machine could do that made a recorded run; beside that run."""
+
 TRIES = 3
 """Wrong answers to the transfer question before it is explained."""
 
@@ -132,18 +136,24 @@ class Desk:
     def step(self, lab: Lab) -> tuple[int, Step]:
         """Return the present step and its number, from 1."""
         number = max(1, self.state(lab).step)
-        return number, lab.file.step[number - 1]
+        return number, self.steps(lab)[number - 1]
+
+    def steps(self, lab: Lab) -> Sequence[Step]:
+        """Return all steps of the lab; in a replay those of reading."""
+        return lab.steps(replay=self.state(lab).replay)
 
     def shown(self, lab: Lab, step: Step) -> Step:
         """Return the step with its command as it is typed here."""
-        typed = step.command.replace("{here}", near(str(self.here(lab))))
-        text = step.text.replace("{here}", near(str(self.here(lab))))
+        places = {"{here}": near(str(self.here(lab))), "{run}": near(str(lab.recorded))}
+        typed, text = step.command, step.text
+        for name, place in places.items():
+            typed, text = typed.replace(name, place), text.replace(name, place)
         return step.model_copy(update={"command": command(typed) if typed else "", "text": text})
 
     def next(self, lab: Lab) -> tuple[int, Step] | None:
         """Go on to the next step and return it; None after the last one."""
         state = self.state(lab)
-        if state.step >= len(lab.file.step):
+        if state.step >= len(self.steps(lab)):
             return None
         self._keep(lab, replace(state, step=state.step + 1))
         return self.step(lab)
@@ -181,7 +191,7 @@ class Desk:
             self._access,
             self._places.runs,
             self.here(lab) / EXERCISE if lab.has_code else None,
-            self._machine,
+            lambda: self._machine_of(lab),
             told,
         )
 
@@ -210,9 +220,8 @@ class Desk:
     def truths(self, lab: Lab) -> Mapping[str, float | str]:
         """Return the right answer of each prediction, for this machine."""
         numbers = dict(lab.file.numbers)
-        formulas = [entry.answer for entry in lab.file.predict if entry.kind == "number"]
-        if any(used_names(formula) & MACHINE for formula in formulas):
-            machine = self._machine()
+        if self.needs_machine(lab):
+            machine = self._machine_of(lab)
             workers = int(numbers.get("workers", lab.file.stack.workers))
             numbers |= {"cores": machine.cores, "parallel": machine.parallel(workers)}
         return {
@@ -220,14 +229,23 @@ class Desk:
             for entry in lab.file.predict
         }
 
+    def needs_machine(self, lab: Lab) -> bool:
+        """Whether a right answer depends on what the machine can do."""
+        formulas = [entry.answer for entry in lab.file.predict if entry.kind == "number"]
+        return any(used_names(formula) & MACHINE for formula in formulas)
+
     def solve(self, lab: Lab, told: Say = lambda _: None, *, quiet: bool = False) -> Path | None:
-        """Do the lab instead of the student, and mark it so; return where their program was put, if any."""
-        self._keep(lab, replace(self.state(lab), solved_by="solve", step=len(lab.file.step)))
+        """Do the lab instead of the student, and mark it so; return where their program was put, if any.
+
+        In a replay all is done already.
+        """
+        state = self._keep(lab, replace(self.state(lab), solved_by="solve", step=len(self.steps(lab))))
         aside = None
         if lab.has_code:
             aside = staging.put_aside(self.here(lab) / EXERCISE)
             shutil.copyfile(lab.folder / SOLUTION, self.here(lab) / EXERCISE)
-        self.walk(lab, told, quiet=quiet).play(lab.file.walk)
+        if not state.replay:
+            self.walk(lab, told, quiet=quiet).play(lab.file.walk)
         return aside
 
     def walk(self, lab: Lab, told: Say = lambda _: None, *, quiet: bool = False) -> Walk:
@@ -249,6 +267,12 @@ class Desk:
     @property
     def _file(self) -> Path:
         return self._places.own / progress.FILE
+
+    def _machine_of(self, lab: Lab) -> Calibration:
+        """Return what this machine can do; in a replay what the one could that made the run."""
+        state = self.progress.of(lab.name)
+        there = calibrate.load(lab.recorded / RECORDED) if state and state.replay else None
+        return there or self._machine()
 
     def _passed(self, name: str) -> bool:
         found = self.progress.of(name)

@@ -14,6 +14,7 @@ from labkit.experiments.formulas import evaluate
 from labkit.labs.checks import load
 from labkit.labs.content import CHECK, EXERCISE, README, SOLUTION, Lab
 from labkit.labs.desk import Desk, is_right
+from labkit.labs.evidence import recorded
 from labkit.labs.progress import Checked
 
 HEADINGS = ("Question", "Predict", "Do", "Look", "Explain", "Check", "Going further")
@@ -63,14 +64,15 @@ def _files(lab: Lab, labs: Sequence[Lab], known: Known) -> Iterator[tuple[str, s
     typed = [step.command for step in lab.file.step if step.command]
     unwritten = [command for command in typed if command.split("{here}")[0] not in text]
     yield "each step is in the README", f"missing: {unwritten[0]}" if unwritten else ""
+    read = [step.command for step in lab.file.reading if step.command]
     walked = [move.command for move in (*lab.file.walk, *lab.file.spoiled.walk)]
-    problems = [problem for command in (*typed, *walked) if (problem := known(command))]
+    problems = [problem for command in (*typed, *read, *walked) if (problem := known(command))]
     yield "commands exist", problems[0] if problems else ""
     earlier = {other.number for other in labs if other.number < lab.number}
     unmet = [wanted for wanted in lab.file.requires if wanted[:2] not in earlier]
     yield "requires earlier labs", f"{unmet[0]} is none" if unmet else ""
-    recorded = lab.file.replay and not (lab.folder.parents[1] / lab.file.replay).is_dir()
-    yield "its recorded run is there", lab.file.replay if recorded else ""
+    missing = lab.file.replay and not recorded(lab)
+    yield "its recorded run is there", lab.file.replay if missing else ""
     yield "checks can be loaded", _loaded(lab)
     yield "it can be solved", "" if lab.has_code or lab.file.walk else "it has neither walk nor solution"
     if lab.has_code:
@@ -131,7 +133,7 @@ def _must_pass(desk: Desk, lab: Lab, told: Say) -> Iterator[Found]:
     if failed:
         return
     yield Found(lab.name, "the last question can be answered", _answered(desk, lab))
-    off = _compared(desk, lab)
+    off = compared(desk, lab)
     if off and is_busy(programs(), allowed_cores()):
         yield Found(lab.name, f"what is measured is not known: this machine was busy ({off})")
     else:
@@ -148,7 +150,8 @@ def _answered(desk: Desk, lab: Lab) -> str:
     return "" if question and answer.right and desk.state(lab).passed_at else "the right answer does not pass"
 
 
-def _compared(desk: Desk, lab: Lab) -> str:
+def compared(desk: Desk, lab: Lab) -> str:
+    """Return the first figure of a checked lab that is not what is true; empty if all are."""
     figures, truths = desk.state(lab).figures, desk.truths(lab)
     for entry in lab.file.predict:
         if not entry.measured:

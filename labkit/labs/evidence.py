@@ -73,9 +73,9 @@ class Evidence:
 
     @cached_property
     def runs(self) -> list[RunFiles]:
-        """The project's runs since then, newest first; in a replay: the recorded run."""
+        """The project's runs since then, newest first; in a replay: the recorded ones."""
         if self.progress.replay:
-            return [RunFiles(self.lab.folder.parents[1] / self.lab.file.replay)]
+            return recorded(self.lab)
         return [run for run in all_runs(self.runs_root) if self._counts(run)]
 
     def run(
@@ -95,7 +95,7 @@ class Evidence:
         alike = [run for run in self.runs if _is_load(run, jobs, work_s, image=image)]
         if not alike:
             raise NotKnown(self._nothing(jobs, work_s, image=image), f"Type: {command(do)}")
-        wanted = {} if self.progress.replay else dict(setup or {})
+        wanted = dict(setup or {})
         fitting = [run for run in alike if not _differences(run, wanted)]
         if not fitting:
             raise _wrong_setup(alike[0], wanted, do)
@@ -182,7 +182,13 @@ class Evidence:
     @property
     def used(self) -> tuple[Print, ...]:
         """The fingerprints of the runs that checks have looked at."""
-        return tuple(Print(name, fingerprint(run.path)) for name, run in sorted(self._used.items()))
+        return tuple(Print(self._name(run), fingerprint(run.path)) for _, run in sorted(self._used.items()))
+
+    def _name(self, run: RunFiles) -> str:
+        """Return the name under which a run is found again; of a recorded one its path in the repository."""
+        if not self.progress.replay:
+            return run.directory
+        return run.path.relative_to(self.lab.folder.parents[1]).as_posix()
 
     def _counts(self, run: RunFiles) -> bool:
         begun = run.about.get("begun")
@@ -199,6 +205,12 @@ class Evidence:
         times = " and ".join(f"{seconds:g} s" for seconds in last.settings.get("work_s", []))
         each = f" of {times}" if times else ""
         return f"{wanted}; the last one had {last.settings.get('jobs')} jobs{each}."
+
+
+def recorded(lab: Lab) -> list[RunFiles]:
+    """Return the recorded runs of a lab, newest first; empty without any."""
+    folders = sorted(path.parent for path in lab.recorded.rglob(files.ABOUT)) if lab.file.replay else []
+    return sorted(map(RunFiles, folders), key=lambda run: str(run.about.get("begun")), reverse=True)
 
 
 def fingerprint(path: Path) -> str:

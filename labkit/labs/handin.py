@@ -48,7 +48,10 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """One lab, as far as it was done; times are seconds since the epoch. budget_min: its time in a class."""
+    """One lab, as far as it was done; times are seconds since the epoch. budget_min: its time in a class.
+
+    unit: that of the answer to the last question.
+    """
 
     name: str
     title: str
@@ -65,6 +68,7 @@ class Done:
     replay: bool
     runs: tuple[Print, ...]
     code: str
+    unit: str = ""
 
     @property
     def number(self) -> str:
@@ -170,6 +174,7 @@ def _done(lab: Lab, state: LabProgress, truths: Mapping[str, float | str]) -> Do
         replay=state.replay,
         runs=state.runs,
         code=state.code,
+        unit=lab.file.transfer.unit if transfer else "",
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from labkit.analysis.statistics import percentile
 from labkit.errors import BadValue
+from labkit.labs.amounts import amount
 from labkit.labs.handin import Done, HandIn, Said, read
 
 MOST_MISSED = 8
@@ -165,9 +166,9 @@ def _predictions(lab: str, labs: Sequence[Done]) -> list[Miss]:
 
 def _miss(lab: str, found: Sequence[Said]) -> Miss:
     wrong = [said for said in found if said.right is False]
-    often = Counter(_value(said.value, said.unit) for said in wrong).most_common(1)
+    often = Counter(amount(said.value, said.unit) for said in wrong).most_common(1)
     # Where the answer depends on the machine, each page has its own.
-    truths = {_value(said.truth, said.unit) for said in found}
+    truths = {amount(said.truth, said.unit) for said in found}
     truth = truths.pop() if len(truths) == 1 else "differs by machine"
     return Miss(lab, found[0].question, len(wrong), len(found), often[0][0] if often else "", truth)
 
@@ -181,12 +182,6 @@ def _checks(lab: str, labs: Sequence[Done]) -> list[Miss]:
         Miss(lab, line, sum(outcome is not True for outcome in found), len(found), "", "")
         for line, found in outcomes.items()
     ]
-
-
-def _value(value: float | str | None, unit: str) -> str:
-    if value is None or isinstance(value, str):
-        return value or "-"
-    return f"{value:.3g} {unit}".strip()
 
 
 def _twice(pages: Sequence[HandIn], current: Sequence[HandIn]) -> list[str]:

@@ -39,7 +39,7 @@ def advise(samples: Sequence[Sample]) -> tuple[Advice, ...]:
     now = samples[-1]
     found = [
         *_instances(now.instances),
-        *(Advice(_level(sentence), sentence) for sentence in now.unreachable),
+        *_unreachable(now),
         *_nobody_consumes(now),
         *_silent(samples),
         *(tuple(_crashing(samples)) or _restarted(samples)),
@@ -49,6 +49,12 @@ def advise(samples: Sequence[Sample]) -> tuple[Advice, ...]:
         *_behind(now.queues),
     ]
     return tuple(sorted(found, key=lambda entry: entry.level))
+
+
+def _unreachable(now: Sample) -> Iterator[Advice]:
+    for place, sentence in enumerate(now.unreachable):
+        is_down = not now.instances and not place
+        yield Advice(_level(sentence), sentence, "labctl up" if is_down else "")
 
 
 def _level(unreachable: str) -> Level:

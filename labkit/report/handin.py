@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from labkit.labs.amounts import amount
 from labkit.labs.evidence import fingerprint
 from labkit.labs.handin import Done, HandIn, Said, embed
 from labkit.labs.progress import Answer, Checked, Print
@@ -81,12 +82,15 @@ def _machine(found: Mapping[str, object]) -> str:
 def _tiles(record: HandIn) -> Html:
     judged = [said.right for done in record.labs for said in done.predictions if said.right is not None]
     minutes = [done.minutes for done in record.labs if done.minutes is not None]
+    passed = sum(done.passed_at is not None for done in record.labs)
+    hints = sum(done.hints for done in record.labs)
+    runs = len({run.sha256 for done in record.labs for run in done.runs})
     tiles = (
-        (str(sum(done.passed_at is not None for done in record.labs)), "labs passed"),
+        (str(passed), "lab passed" if passed == 1 else "labs passed"),
         (f"{sum(judged)}/{len(judged)}", "predictions right"),
         (coarse(60 * sum(minutes)) if minutes else "-", "in passed labs"),
-        (str(sum(done.hints for done in record.labs)), "hints"),
-        (str(len({run.sha256 for done in record.labs for run in done.runs})), "runs as evidence"),
+        (str(hints), "hint" if hints == 1 else "hints"),
+        (str(runs), "run as evidence" if runs == 1 else "runs as evidence"),
     )
     return tag(
         "div",
@@ -106,7 +110,7 @@ def _lab(done: Done, run_of: FindRun) -> Html:
     if done.checks:
         parts += [tag("h3", "Checks"), tag("ul", *map(_check, done.checks), class_="checks")]
     if done.transfer:
-        parts += [tag("h3", "The last question"), tag("p", done.question), _answer(done.transfer)]
+        parts += [tag("h3", "The last question"), tag("p", done.question), _answer(done.transfer, done.unit)]
     if done.runs:
         parts += [tag("h3", "Runs"), *_runs(done.runs, run_of)]
     return tag("section", *parts, class_="lab")
@@ -136,12 +140,12 @@ def _guesses(said: Iterable[Said]) -> Html:
 
 
 def _guess(said: Said) -> Iterable[str]:
-    why = tag("div", f"You wrote: {said.why}", class_="why") if said.why else Html("")
+    why = tag("div", f"“{said.why}”", class_="said") if said.why else Html("")
     explained = tag("div", said.explained, class_="why") if said.explained else Html("")
     yield tag("td", said.question, why, explained)
-    yield _value(said.value, said.unit)
-    yield _value(said.measured, said.unit)
-    yield _value(said.truth, said.unit)
+    yield amount(said.value, said.unit)
+    yield amount(said.measured, said.unit)
+    yield amount(said.truth, said.unit)
     yield tag("td", _sign(said.right)) if said.right is not None else ""
 
 
@@ -154,10 +158,10 @@ def _check(check: Checked) -> Html:
     return tag("li", _sign(check.outcome), f"{check.line}. ", tag("span", check.said, class_="why"))
 
 
-def _answer(answer: Answer) -> Html:
+def _answer(answer: Answer, unit: str) -> Html:
     tries = f" (try {answer.tries})" if answer.tries > 1 else ""
-    true = "" if answer.right else f"It is {answer.expected:.3g}."
-    return tag("p", _sign(answer.right), f" {answer.value:.3g}{tries}. {true}")
+    true = "" if answer.right else f"It is {amount(answer.expected, unit)}."
+    return tag("p", _sign(answer.right), f" {amount(answer.value, unit)}{tries}. {true}")
 
 
 def _runs(prints: tuple[Print, ...], run_of: FindRun) -> Iterable[Html]:
@@ -177,7 +181,8 @@ def _runs(prints: tuple[Print, ...], run_of: FindRun) -> Iterable[Html]:
 
 
 def _caption(entry: Print, words: str) -> Html:
-    return joined((f"{entry.name} · SHA-256 ", tag("code", entry.sha256[:16]), f" {words}"))
+    after = f" · {words}" if words else ""
+    return joined((f"{entry.name} · SHA-256 ", tag("code", entry.sha256[:16]), after))
 
 
 def _footer(record: HandIn) -> Html:
@@ -186,9 +191,3 @@ def _footer(record: HandIn) -> Html:
         f"Made by Queue Lab {record.version}. "
         "The same record for programs stands within this page, with the whole fingerprint of each run.",
     )
-
-
-def _value(value: float | str | None, unit: str) -> str:
-    if value is None:
-        return "-"
-    return value if isinstance(value, str) else f"{value:.3g} {unit}".strip()

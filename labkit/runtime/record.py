@@ -7,6 +7,7 @@ from pathlib import Path
 from labkit.project import Project
 
 RECORD = "stack.json"
+OFFSET = "port-offset"
 
 
 @dataclass(frozen=True)
@@ -35,3 +36,16 @@ def in_force(project: Project) -> Project:
     """Give the project with the port offset of its running stack, if there is one."""
     record = read_record(project)
     return project if record is None else replace(project, port_offset=record.port_offset)
+
+
+def keep_offset(project: Project) -> None:
+    """Note the port offset of a stack that ends, for the next `up` of the project."""
+    (project.state_dir / OFFSET).write_text(f"{project.port_offset}\n", encoding="utf-8")
+
+
+def kept_offset(project: Project) -> int | None:
+    """Return the port offset that the project's last stack had; None when there was none."""
+    try:
+        return int((project.state_dir / OFFSET).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

@@ -15,8 +15,10 @@ from labkit.labs.summary import Summary
 from labkit.views.style import FAINT, house_table, plural
 
 NAME_WIDTH, WIDE_NAME = 16, 24
-CELL_WIDTH, WIDE_CELL = 5, 9
-WIDE = 110
+CELL_WIDTH, WIDE_CELL = 5, 7
+_FIGURES, _COLUMN = 22, 6
+"""Columns of the summary for its figures, and for each lab."""
+
 _AROUND = 5
 """Lines of a page besides the students."""
 _BAR = "█"
@@ -25,15 +27,21 @@ _NOTHING = Text("·", style=FAINT)
 
 def progress_page(board: Board, width: int, height: int = 0) -> list[RenderableType]:
     """Return the pages of the table of students and labs, each `height` lines high; 0: one page of all."""
+    if not board.students:
+        return [Text("No code yet. Paste codes as students send them, one or many, and press Enter.")]
+    wide = _is_wide(board, width)
     room = max(4, height - _AROUND) if height else max(1, len(board.students))
     parts = [board.students[start : start + room] for start in range(0, len(board.students), room)]
     headline = Text.assemble(
         (plural(len(board.students), "student"), "bold"),
-        (f"   ✓ passed{' and minutes' if width >= WIDE else ''}   2/4 so far   s solved for them", FAINT),
+        (f"   ✓ passed{' and minutes' if wide else ''}   2/4 so far   s solved for them", FAINT),
     )
-    return [Group(headline, _progress(board, part, width, last=part is parts[-1])) for part in parts] or [
-        Group(headline)
-    ]
+    return [Group(headline, _progress(board, part, wide=wide, last=part is parts[-1])) for part in parts]
+
+
+def _is_wide(board: Board, width: int) -> bool:
+    """Whether there is room for whole names, and for the minutes in each cell."""
+    return width > WIDE_NAME + len(board.labs) * (WIDE_CELL + 1)
 
 
 def histogram_page(found: Histogram, width: int) -> RenderableType:
@@ -60,8 +68,7 @@ def damaged_line(damaged: Sequence[str]) -> Text:
     return Text(f"Damaged, ask for them again: {', '.join(damaged)}", style="yellow")
 
 
-def _progress(board: Board, students: Iterable[str], width: int, *, last: bool) -> Table:
-    wide = width >= WIDE
+def _progress(board: Board, students: Iterable[str], *, wide: bool, last: bool) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("", width=WIDE_NAME if wide else NAME_WIDTH, no_wrap=True, overflow="ellipsis")
     for lab in board.labs:
@@ -94,6 +101,7 @@ def summary_page(found: Summary, labs: Mapping[str, Lab], width: int) -> Rendera
     parts: list[RenderableType] = [
         Text(f"{plural(found.pages, 'page')} of {plural(len(found.students), 'student')}", style="bold"),
         _students(found, width),
+        *_legend(found),
         Text(),
         _labs(found, labs),
     ]
@@ -106,7 +114,8 @@ def summary_page(found: Summary, labs: Mapping[str, Lab], width: int) -> Rendera
 
 def _students(found: Summary, width: int) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    table.add_column("minutes", width=WIDE_NAME if width >= WIDE else NAME_WIDTH, no_wrap=True)
+    room = width - _FIGURES - _COLUMN * len(found.labs)
+    table.add_column("minutes", width=min(WIDE_NAME, max(NAME_WIDTH, room)), no_wrap=True)
     for lab in found.labs:
         table.add_column(lab.number, justify="right", min_width=4)
     table.add_column("passed", justify="right")
@@ -117,6 +126,17 @@ def _students(found: Summary, width: int) -> Table:
         right = f"{student.right}/{student.predicted}"
         table.add_row(student.name, *cells, f"{student.passed}/{len(found.labs)}", right, str(student.hints))
     return table
+
+
+_LETTERS = {"r": "r: read a recorded run", "s": "s: solved by the kit"}
+
+
+def _legend(found: Summary) -> list[Text]:
+    """Say what the letters and the counts of the table mean, as far as they are in it."""
+    cells = [cell for student in found.students for cell in student.cells.values()]
+    said = [words for letter, words in _LETTERS.items() if any(how == letter for _, how in cells)]
+    said += ["2/4: checks so far"] if any("/" in how for _, how in cells) else []
+    return [Text("   ".join(["right: predictions", *said]), style=FAINT)]
 
 
 def _minutes(cell: tuple[float | None, str] | None) -> Text:

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from labkit.labs.amounts import amount
 from labkit.labs.content import Lab, Predict, Stack, Step
 from labkit.labs.desk import is_right
 from labkit.labs.devcheck import Found
@@ -74,6 +75,15 @@ def ready_words(stack: Stack) -> str:
     return f"Ready: {plural(stack.workers, 'worker')}, {limit}, layout {stack.layout}, no job waits."
 
 
+def replay_words(cores: float | None) -> str:
+    """Return what a student should know who reads a recorded run."""
+    where = f" on a computer with {cores:g} cores" if cores else ""
+    return (
+        f"\nYou read a recorded run, made with this kit{where}. You need no stack. "
+        "Where the text says your run or this computer, it means that one."
+    )
+
+
 def asking(number: int, of: int, asked: Predict) -> RenderableType:
     """Return a question of the prediction."""
     text = Text.assemble((f"Prediction {number} of {of}  ", "bold"), asked.question)
@@ -86,7 +96,9 @@ def predicted(lab: Lab, state: LabProgress) -> RenderableType:
     table = house_table("you expect", "question")
     for entry in lab.file.predict:
         if entry.id in state.predictions:
-            table.add_row(amount(entry, state.predictions[entry.id].value), Text(entry.question, style=FAINT))
+            table.add_row(
+                amount(state.predictions[entry.id].value, entry.unit), Text(entry.question, style=FAINT)
+            )
     return Group("", table)
 
 
@@ -140,14 +152,6 @@ def comparison(guesses: Iterable[Guess]) -> RenderableType:
     return Group(*parts)
 
 
-def amount(asked: Predict, value: float | str | None) -> str:
-    """Write a value of a question with its unit."""
-    if value is None or isinstance(value, str):
-        return value or "-"
-    unit = asked.unit.removesuffix("s") if value == 1 and len(asked.unit) > 1 else asked.unit
-    return f"{value:.3g} {unit}".strip() if abs(value) < 1000 else f"{value:.0f} {unit}".strip()  # noqa: PLR2004  (no exponents)
-
-
 def guesses(
     lab: Lab, state: LabProgress, truths: Mapping[str, float | str], figures: Mapping[str, float]
 ) -> list[Guess]:
@@ -175,10 +179,10 @@ def _compared(guess: Guess) -> list[RenderableType]:
     right = is_right(asked, guess.value, guess.truth)
     sign, style = _SIGNS[True] if right else ("≠", "yellow")
     line = Text.assemble("", (f"{sign} ", style), asked.question)
-    said = Text.assemble("you: ", (amount(asked, guess.value), "bold"))
-    said.append(f"   by arithmetic: {amount(asked, guess.truth)}" if asked.kind == "number" else "")
+    said = Text.assemble("you: ", (amount(guess.value, asked.unit), "bold"))
+    said.append(f"   by arithmetic: {amount(guess.truth, asked.unit)}" if asked.kind == "number" else "")
     if asked.kind == "choice":
         said.append(f"   it is: {guess.truth}")
     if guess.measured is not None:
-        said.append(f"   measured: {amount(asked, guess.measured)}")
+        said.append(f"   measured: {amount(guess.measured, asked.unit)}")
     return [line, _indented(said), _indented(Text(asked.why, style=FAINT))]

@@ -1,8 +1,8 @@
 """Pages that are made from the code: `python -m tests.docs.render` writes them, tests compare them.
 
-They are `EXPERIMENTS.md` (from the declarations), `docs/commands.md` (from the command line's own help),
-`docs/operations.md` (from the operations), `docs/messages.md` (from the records that cross the broker) and
-`.env.example` (from the settings).
+They are `QUICK_REFERENCE.md` (from much of the kit), `EXPERIMENTS.md` (from the declarations),
+`docs/commands.md` (from the command line's own help), `docs/operations.md` (from the operations),
+`docs/messages.md` (from the records that cross the broker) and `.env.example` (from the settings).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from services.tracker.settings import TrackerSettings
 from services.worker.processors import catalogue
 from services.worker.settings import WorkerSettings
 from tests.docs.experiments import experiments_page
+from tests.docs.quick import quick_page
 from tests.docs.records import messages_page
 from tests.support.compose import defaults
 
@@ -149,6 +150,7 @@ def _text(value: object) -> str:
 
 
 PAGES = {
+    "QUICK_REFERENCE.md": quick_page,
     "EXPERIMENTS.md": experiments_page,
     "docs/commands.md": commands_page,
     "docs/operations.md": operations_page,

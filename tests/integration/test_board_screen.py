@@ -74,7 +74,7 @@ def board(root: Path, *arguments: str) -> Iterator[tuple[Terminal, subprocess.Po
 def test_codes_that_are_pasted_stay(tmp_path: Path) -> None:
     """A pasted code is on the board at once, and still there when the board is opened again."""
     with board(tmp_path) as (terminal, process):
-        terminal.until("0 students")
+        terminal.until("No code yet")
         terminal.type(f"Anna: {ANNA}")
         terminal.until("1 student")
         terminal.type("03")

@@ -3,14 +3,16 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
 import pytest
 
-from labkit.doctor import stack
+from labkit.doctor import flow, stack
 from labkit.doctor.check import Result
 from labkit.doctor.http import request
 from labkit.doctor.picture import make_png
@@ -28,14 +30,16 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", free_port()), Handler)
+    def __init__(self, port: int) -> None:
+        super().__init__(("127.0.0.1", port), Handler)
         self.uploads: list[bytes] = []
         self.answers: dict[str, tuple[int, bytes]] = {}
         self.says(
             "/health", {"status": "healthy", "checks": dict.fromkeys(("broker", "storage", "database"), GOOD)}
         )
         self.says("/queues", {"queues": [queue("image.jobs", 3), queue("image.jobs.retry.1s", 0)]})
+        self.says("/jobs?status=processing&limit=200", {"jobs": [], "next_cursor": None})
+        self.says("/dlq/stats", {"failed_messages": 0})
         self.says("/upload", {"job_id": "j1"}, 202)
         self.says("/status/j1", {"status": "completed"})
         self.answers["/jobs/j1/result"] = 200, make_png(32, 24)
@@ -72,25 +76,37 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+FOLLOWERS = (90, 91)  # ports of tracker and notifier, behind the API's
+
+
 def free_port() -> int:
     """Return a port low enough to be the API's at an offset that the other ports can follow."""
-    return next(port for port in range(21000, 30000, 7) if is_free(port))
+    candidates = range(21000, 30000, 7)
+    return next(port for port in candidates if all(is_free(port + more) for more in (0, *FOLLOWERS)))
 
 
-def queue(name: str, consumers: int) -> dict[str, Any]:
+def queue(name: str, consumers: int, ready: int = 0) -> dict[str, Any]:
     """Return one row of /queues."""
-    return {"name": name, "ready": 0, "consumers": consumers}
+    return {"name": name, "ready": ready, "consumers": consumers}
 
 
-@pytest.fixture
-def api() -> Iterator[Server]:
-    """Start a server that answers like a healthy stack."""
-    with Server() as server:
+@contextmanager
+def served(port: int) -> Iterator[Server]:
+    """Start a server."""
+    with Server(port) as server:
         thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def api() -> Iterator[Server]:
+    """Start servers that answer like a healthy stack: API, tracker and notifier."""
+    port = free_port()
+    with served(port) as server, served(port + FOLLOWERS[0]), served(port + FOLLOWERS[1]):
+        yield server
 
 
 def check(api: Server) -> dict[str, Result]:
@@ -104,8 +120,10 @@ def check(api: Server) -> dict[str, Result]:
 def test_healthy_stack_passes_every_check(api: Server) -> None:
     """All parts, the workers and the round trip are well; the picture that was sent is a real one."""
     results = check(api)
-    assert [*results] == ["API", "broker", "object store", "database", "workers", "round trip"]
-    assert all(result.ok for result in results.values())
+    parts = ["API", "broker", "object store", "database", "workers", "tracker", "notifier"]
+    flow = ["queues", "jobs in processing", "dead letters", "memory in use", "round trip"]
+    assert [*results] == parts + flow
+    assert all(result.passed for result in results.values())
     assert results["workers"].detail == "3 on image.jobs"
     assert make_png(64, 48) in api.uploads[0]
     assert b'name="operations"\r\n\r\nresize,32x24\r\n' in api.uploads[0]
@@ -140,6 +158,59 @@ def test_no_consumers_is_a_failure(api: Server) -> None:
     assert check(api)["workers"].ok is False
     api.says("/queues", {}, 404)
     assert check(api)["workers"].ok is None
+
+
+@pytest.mark.parametrize(
+    ("consumers", "ready", "word", "fix"),
+    [(0, 5, "failed", "up"), (2, 300, "note", "scale 4"), (2, 30, "ok", "")],
+)
+def test_what_waits(api: Server, consumers: int, ready: int, word: str, fix: str) -> None:
+    """Jobs that nobody takes are a failure, very many a note."""
+    waiting = queue("text.jobs", consumers, ready)
+    api.says("/queues", {"queues": [queue("image.jobs", 1), waiting, queue("dead-letter", 0, 9)]})
+    result = check(api)["queues"]
+    assert (result.word, f"{ready} in text.jobs" in result.detail) == (word, True)
+    assert result.fix.endswith(fix)
+
+
+@pytest.mark.parametrize(("seconds", "word"), [(3, "ok"), (300, "note")])
+def test_a_job_in_processing_for_long_is_named(api: Server, seconds: float, word: str) -> None:
+    """A worker that hangs or is frozen shows by the job in its hands."""
+    stuck = {"job_id": "8a3dce7fed514c43", "worker": "worker-2", "clock": {"started": time.time() - seconds}}
+    api.says("/jobs?status=processing&limit=200", {"jobs": [stuck, {"job_id": "b", "clock": {}}]})
+    result = check(api)["jobs in processing"]
+    assert result.word == word
+    assert f"2, the longest for {seconds} s" in result.detail
+    assert ("8a3dce7f by worker-2" in result.detail) is (word == "note")
+
+
+def test_dead_letters_are_a_note(api: Server) -> None:
+    """They wait for a person; the stack is well all the same."""
+    api.says("/dlq/stats", {"failed_messages": 2})
+    result = check(api)["dead letters"]
+    assert (result.word, result.detail, result.passed) == ("note", "2", True)
+
+
+def test_what_the_api_does_not_tell_is_unknown(api: Server) -> None:
+    """No answer is never a pass."""
+    for path in ("/queues", "/jobs?status=processing&limit=200", "/dlq/stats"):
+        api.says(path, {"error": {}}, 500)
+    found = check(api)
+    assert {found[name].word for name in ("queues", "jobs in processing", "dead letters")} == {"unknown"}
+
+
+def test_a_notifier_that_does_not_answer(api: Server) -> None:
+    """Without tracker or notifier nobody hears of the end of a job."""
+    project = Project("default", api.port - 8000 + 200)
+    assert [found.word for found in flow.check_flow(project)[:2]] == ["failed", "failed"]
+    with served(api.port + 290) as tracker:
+        tracker.says("/health", {"checks": {"broker": BAD}}, 503)
+        found = flow.check_flow(project)[0]
+    assert (found.name, found.detail, found.fix.endswith("restart tracker")) == (
+        "tracker",
+        "connection refused",
+        True,
+    )
 
 
 @pytest.mark.parametrize(

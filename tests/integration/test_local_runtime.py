@@ -27,7 +27,7 @@ from labkit.runtime.local.runtime import LocalRuntime
 from labkit.runtime.local.state import Identity, LocalState, read_state, write_state
 from labkit.runtime.lock import only_one
 from labkit.runtime.private import make_private_dir
-from labkit.runtime.record import record_path
+from labkit.runtime.record import kept_offset, record_path
 from labkit.settings import base_environment
 from labkit.stack import Options, Port, Service
 
@@ -285,10 +285,11 @@ def test_passwords_stay_with_their_owner(project: Project, runtime: LocalRuntime
 
 
 def test_deleted_data_is_gone(project: Project, runtime: LocalRuntime) -> None:
-    """`down` keeps the data, `down --delete-data` removes all that the project had."""
+    """`down` keeps the data and the ports, `down --delete-data` removes all that the project had."""
     runtime.up()
     (project.data_dir / "precious").touch()
     runtime.down()
+    assert kept_offset(project) == project.port_offset
     assert (project.data_dir / "precious").exists()
     runtime.down(delete_data=True)
     assert not project.state_dir.exists()

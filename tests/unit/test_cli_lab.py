@@ -40,8 +40,8 @@ def test_nothing_before_the_prediction(world: World) -> None:
 def test_a_lab_from_a_recorded_run(world: World) -> None:
     """The reading lab needs no stack: predict, check, answer, passed."""
     shown = world.run("lab", "start", "06", "--replay", *PREDICTED).stdout
-    assert "Step 1 of 3" in shown
-    assert "Step 2 of 3" in world.run("lab", "next").stdout
+    assert "Step 1 of 2" in shown
+    assert "Step 2 of 2" in world.run("lab", "next").stdout
     assert "Hint 1 of 3" in world.run("lab", "hint").stdout
     asked = world.run("lab", "check")
     assert (asked.exit_code, "3 of 3 checks passed" in asked.stdout) == (1, True)
@@ -58,7 +58,7 @@ def test_whoever_starts_again_goes_on(world: World) -> None:
     world.run("lab", "start", "06", "--replay", *PREDICTED)
     world.run("lab", "next")
     again = world.run("lab", "start")
-    assert (again.exit_code, "Step 2 of 3" in again.stdout) == (0, True)
+    assert (again.exit_code, "Step 2 of 2" in again.stdout) == (0, True)
 
 
 def test_a_restart_asks_first(world: World) -> None:

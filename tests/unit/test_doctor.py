@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import labkit.project
 from labkit import words
-from labkit.doctor import machine, passed, ports, stack, view
+from labkit.doctor import machine, passed, ports, stack, usage, view
 from labkit.doctor.check import Result
 from labkit.doctor.holders import STACK_MARK, holder
 from labkit.doctor.picture import make_png, png_size
 from labkit.doctor.project import DOCKER, LOCAL, PORTS, Project, read_project
 from labkit.install.errors import LabError
+from labkit.runtime import record
 
 OK = Result("memory", ok=True, detail="8.0 GB")
 NOTE = Result("Docker", ok=None, detail="not installed (optional)", fix="install it", optional=True)
@@ -203,6 +205,29 @@ def test_memory_check_has_three_answers(
     result = machine.check_memory()
     assert result.ok is ok
     assert bool(result.fix) is not bool(ok)
+
+
+def test_the_ports_of_the_last_stack_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `down` has noted holds until another offset is chosen; what is no number is nothing."""
+    monkeypatch.delenv("LAB_PORT_OFFSET", raising=False)
+    monkeypatch.setattr(words, "ROOT", tmp_path)
+    project = labkit.project.Project("red", tmp_path, 300)
+    project.state_dir.mkdir(parents=True)
+    record.keep_offset(project)
+    assert record.kept_offset(project) == read_project("red").offset == 300
+    assert read_project("red", 0).offset == 0
+    (project.state_dir / record.OFFSET).write_text("many")
+    assert record.kept_offset(project) is None
+    assert read_project("red").offset == 0
+
+
+@pytest.mark.skipif(not Path("/proc/meminfo").exists(), reason="only Linux tells")
+@pytest.mark.parametrize(("least", "word"), [(0.0, "ok"), (10**6, "note")])
+def test_memory_in_use(monkeypatch: pytest.MonkeyPatch, least: float, word: str) -> None:
+    """Little memory that is left is a note with a command."""
+    monkeypatch.setattr(usage, "LEAST_FREE_GB", least)
+    found = usage.check_usage(Project("nobody", 0))
+    assert (found.word, "0.0 GB by the stack" in found.detail) == (word, True)
 
 
 def test_ports_are_those_of_the_stack() -> None:

@@ -68,6 +68,15 @@ def test_nothing_is_known_without_queues() -> None:
     assert (found.backlog, found.drain_s) == (None, None)
 
 
+def test_a_stack_that_is_down_names_what_starts_it() -> None:
+    """When no instance is there at all, the first sentence has the command that mends it all."""
+    sentences = ("The stack of project 'x' is not up", "events: not reachable")
+    found = picture([sample(queues=(), instances=(), unreachable=sentences)])
+    assert {entry.text: entry.command for entry in found.advice} == dict(
+        zip(sentences, ("labctl up", ""), strict=True)
+    )
+
+
 @pytest.mark.parametrize(
     ("changes", "level", "said"),
     [

@@ -17,7 +17,7 @@ from labkit.runtime.docker.state import DockerState, write_state
 from labkit.runtime.grace import LEAST_S, grace_s
 from labkit.runtime.lock import only_one
 from labkit.runtime.private import own_files
-from labkit.runtime.record import record_path
+from labkit.runtime.record import keep_offset, record_path
 from labkit.stack import KEEP, Options, check_count, check_layout, launches, layout_in, waves
 
 _LOCK_WAIT_S = 60.0
@@ -62,6 +62,8 @@ class DockerRuntime(DockerReader):
         with self._changing():
             builder = self._builder(self._state(self._look()), Report(notify))
             builder.down(*(["--volumes"] if delete_data else []))
+            if record_path(self._project).exists():
+                keep_offset(self._project)
             record_path(self._project).unlink(missing_ok=True)
             if delete_data:
                 shutil.rmtree(self._project.state_dir, ignore_errors=True)

@@ -8,7 +8,7 @@ from labkit.runtime.grace import grace_s
 from labkit.runtime.local.processes import SUPERVISOR, Group, Owned, end, kill, owned
 from labkit.runtime.local.state import LocalState
 from labkit.runtime.local.supervisor import Supervisor, endpoint_of, is_supervisor, remove_endpoint
-from labkit.runtime.record import record_path
+from labkit.runtime.record import keep_offset, record_path
 from labkit.stack import Service, waves
 
 
@@ -40,6 +40,8 @@ class Teardown:
         self._end_rest()
         for endpoint in endpoints:
             remove_endpoint(endpoint)
+        if state is not None:
+            keep_offset(self._project)
         record_path(self._project).unlink(missing_ok=True)
 
     def _silence(self, state: LocalState | None) -> Supervisor | None:
