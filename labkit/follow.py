@@ -21,25 +21,27 @@ Change = dict[str, Any]
 Query = Sequence[tuple[str, str]]
 
 
-async def follow(url: str, query: Query, away: Callable[[str], None]) -> AsyncIterator[Change]:
-    """Give each change from now on, of the jobs that `query` asks for; `url` is the API's address.
+async def follow(
+    url: str, query: Query, away: Callable[[str], None], after: int | None = None
+) -> AsyncIterator[Change]:
+    """Give each change from now on, or `after` one, of the jobs that `query` asks for.
 
+    `url` is the API's address; changes are as docs/api.md has them.
     While the API does not answer it is asked again each second; `away` is told why, once for each outage.
     Raises ApiUnreachable when it does not answer at first, and LabError when it refuses.
     """
-    place: int | None = None
-    told = False
+    place, reached, told = after, False, False
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=SILENCE_S)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         while True:
             reason = "it ended the connection"
             try:
                 async for change in _connection(session, f"{url}/events", query, place):
-                    place, told = change["seq"], False
+                    place, reached, told = change["seq"], True, False
                     if change["type"] == "change":
                         yield change
             except (aiohttp.ClientError, TimeoutError, _Busy) as error:
-                if place is None:
+                if not reached:
                     raise ApiUnreachable.of(url, error) from error
                 reason = str(error) or type(error).__name__
             if not told:
