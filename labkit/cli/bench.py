@@ -1,4 +1,4 @@
-"""bench pipeline, messages, accept, load, soak, monitor."""
+"""bench pipeline, messages, accept, load, live, soak, monitor."""
 
 from __future__ import annotations
 
@@ -89,6 +89,33 @@ def load(
     lab = _up(ctx, Options(counts={WORKER: 2}), as_json=as_json)
     found = arms.run(lab.runtime, lab.access(), seconds=seconds, told=view.sending(lab.out))
     lab.show(view.load(found), {"loads": found}, as_json=as_json)
+
+
+@bench.command(epilog=examples("bench live", "bench live --listeners 500 --replicas 2"))
+def live(
+    ctx: typer.Context,
+    listeners: Annotated[int, typer.Option(min=1, max=2000, help="Connections at once.")] = 200,
+    rate: Annotated[float, typer.Option(min=1, max=500, help="Jobs a second.")] = 20.0,
+    seconds: Annotated[float, typer.Option(min=5, max=600, help="How long each load lasts.")] = 20.0,
+    replicas: Annotated[int, typer.Option(min=1, max=4, help="APIs that share the listeners.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Measure what live listeners cost the API, and how soon they know of a change."""
+    from labkit.bench import live as arms  # noqa: PLC0415 - slow
+
+    most = {"LAB_MAX_LISTENERS": str(max(500, listeners))}
+    options = Options(counts={WORKER: 2, "api": replicas}, prefetch=4, concurrency=4, settings=most)
+    lab = _up(ctx, options, as_json=as_json)
+    found = arms.run(
+        lab.runtime,
+        lab.access(),
+        listeners=listeners,
+        rate=rate,
+        seconds=seconds,
+        told=view.listening(lab.out),
+    )
+    lab.show(view.live(found), {"arms": found}, as_json=as_json)
+    raise typer.Exit(0 if all(arm.whole == arm.listeners for arm in found) else 1)
 
 
 @bench.command(epilog=examples("bench soak", "bench soak --jobs 20000"))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from labkit import uploads
 from labkit.access import api
@@ -15,11 +18,13 @@ from labkit.cli.context import Lab
 from labkit.cli.live import page
 from labkit.cli.options import BREAK, CLASS, LOOK, AsJson, examples
 from labkit.uploads import Upload
-from labkit.views.jobs import job_page, jobs_table, uploads_table
+from labkit.views.jobs import change_line, job_page, jobs_table, names, uploads_table
 from labkit.words import command
 from services.common.messages import Status
 
 app = typer.Typer()
+
+LISTED = 20
 
 
 @app.command(
@@ -58,17 +63,27 @@ def job(
 
 
 @app.command(
-    rich_help_panel=CLASS, epilog=examples("jobs", "jobs --status failed", "jobs --operation rotate")
+    rich_help_panel=CLASS,
+    epilog=examples("jobs", "jobs --status failed", "jobs --operation rotate", "jobs --follow"),
 )
 def jobs(
     ctx: typer.Context,
     status: Annotated[Status | None, typer.Option(help="Only jobs of this status.")] = None,
     operation: Annotated[str | None, typer.Option(help="Only jobs with this operation.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="How many at most.")] = 20,
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", min=1, max=200, help="How many at most: 20.")
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Print each change from now on, as it happens.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List jobs, newest first."""
+    """List jobs, newest first; or follow what happens to them."""
     lab = Lab.of(ctx)
+    if follow:
+        asyncio.run(_follow(lab, status, operation, limit, as_json=as_json))
+        return
+    limit = limit or LISTED
     wanted = {"status": status, "operation": operation, "limit": limit}
     found = lab.fetch("/jobs", **{name: value for name, value in wanted.items() if value is not None})
     lab.show(jobs_table(found["jobs"]), found, as_json=as_json)
@@ -93,6 +108,31 @@ async def _upload(lab: Lab, files: Sequence[Path], operations: str, *, wait: boo
             return sent
         with page(lab) as show:
             return await uploads.follow(client, sent, lambda now: show(uploads_table(now)))
+
+
+async def _follow(
+    lab: Lab, status: Status | None, operation: str | None, limit: int | None, *, as_json: bool
+) -> None:
+    from labkit.follow import follow  # noqa: PLC0415 - slow
+
+    def away(reason: str) -> None:
+        lab.err.print(Text(f"The API is away: {reason}. Asking again each second.", style="yellow"))
+
+    query = [("status", status)] if status else []
+    found = follow(lab.running().address("api"), query, away)
+    wanted = (change async for change in found if operation is None or operation in names(change))
+    count = 0
+    async for change in wanted:
+        if as_json:
+            sys.stdout.write(json.dumps(change, ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+        else:
+            line = change_line(change)
+            line.truncate(lab.out.width if lab.out.is_terminal else line.cell_len, overflow="ellipsis")
+            lab.out.print(line, soft_wrap=True)
+        count += 1
+        if count == limit:
+            return
 
 
 def _record(entry: Upload) -> dict[str, object]:

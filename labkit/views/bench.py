@@ -15,6 +15,7 @@ LIMIT_PERCENT = 3.0
 
 if TYPE_CHECKING:
     from labkit.bench.accept import Backlogged
+    from labkit.bench.live import Listening
     from labkit.bench.load import LoadBench
     from labkit.bench.monitor import Cost
     from labkit.bench.pairs import Comparison, Pair
@@ -88,6 +89,32 @@ def load(found: Sequence[LoadBench]) -> RenderableType:
             f"{one.cpu_percent:.0f}%",
             f"{one.cpu_ms:.2f} ms",
             collect,
+        )
+    return table
+
+
+def listening(out: Console) -> Callable[[Listening], None]:
+    """Return what prints an arm as soon as it is over."""
+    return lambda found: out.print(
+        f"{found.listeners} by {found.way}: {found.whole} told of all {found.changes} changes"
+    )
+
+
+def live(found: Sequence[Listening]) -> RenderableType:
+    """Return delay, memory and CPU of each kind of listener."""
+    numbers = ("told all", "P50", "P99", "worst", "memory", "for each", "API CPU")
+    table = house_table("listeners", *numbers, right=numbers)
+    for column in table.columns:
+        column.no_wrap = True
+    for arm in found:
+        late = (arm.delay.p50_ms, arm.delay.p99_ms, arm.delay.max_ms)
+        table.add_row(
+            f"{arm.listeners} {arm.way}" if arm.listeners else "none",
+            f"{arm.whole}/{arm.listeners}" if arm.listeners else "-",
+            *("-" if value is None else duration(value / 1000) for value in late),
+            size(arm.memory_bytes[2]),
+            size(arm.bytes_each) if arm.listeners else "-",
+            f"{arm.api_cpu_percent:.0f}%",
         )
     return table
 

@@ -49,6 +49,24 @@ def jobs_table(jobs: Sequence[Job]) -> Table:
     return table
 
 
+def change_line(change: Job) -> Text:
+    """Return what became of a job, in a line; the time is that of the change, UTC."""
+    at = datetime.fromtimestamp(change["seq"] / 1e6, UTC)
+    line = Text(at.strftime("%H:%M:%S"), style=style.FAINT)
+    line.append(f"  {change['job_id']:32}  ", style="default")
+    line.append(f"{change['status']:<10}", style=style.STATUSES.get(change["status"], ""))
+    clock = change["clock"]
+    took = style.duration(clock["finished"] - clock["accepted"]) if _is_over(change) else ""
+    line.append(f"  {took:>7}  ", style="default")
+    line.append(" ".join(_told(change)), style="red" if change["error_message"] else "default")
+    return line
+
+
+def names(job: Job) -> list[str]:
+    """Return the operations of a job without their arguments."""
+    return [operation.partition(",")[0] for operation in job["operations"]]
+
+
 def job_page(job: Job, step: str) -> RenderableType:
     """Return everything about one job; `step` is the command that shows its worker's log."""
     facts = Table.grid(padding=(0, 2, 0, 0))
@@ -120,6 +138,19 @@ def _output(output: Mapping[str, Any]) -> str:
 def _file(job: Job) -> str:
     known = job["file_name"] and job["file_size"] is not None
     return f"{job['file_name']} ({style.size(job['file_size'])})" if known else job["file_name"] or ""
+
+
+def _is_over(change: Job) -> bool:
+    return change["status"] in ("completed", "failed") and {"accepted", "finished"} <= change["clock"].keys()
+
+
+def _told(change: Job) -> list[str]:
+    """Return what is worth saying of a change: why, or else what is done and by whom."""
+    why = change["error_message"] or change["reason"]
+    tries = f"attempt {change['attempts']}" if change["attempts"] > 1 else ""
+    announced = "(announced)" if "notified" in change["clock"] else ""
+    rest = [why] if why else [change["worker"], _operations(change) or change["kind"]]
+    return [word for word in (tries, *rest, announced) if word]
 
 
 def _operations(job: Job) -> str:

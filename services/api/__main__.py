@@ -20,7 +20,7 @@ async def serve(settings: ApiSettings, stop: asyncio.Event) -> None:
     parts = assemble(settings, broker, open_store(settings), table)
     bucket = asyncio.create_task(parts.objects.keep_bucket())
     async with broker:
-        async with serving(build(parts), settings):
+        async with serving(build(parts), settings), parts.listeners:
             await stop.wait()
         await parts.publisher.drain()
         await parts.objects.drain()

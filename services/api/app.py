@@ -10,13 +10,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api import errors
 from services.api.context import Context
+from services.api.feed import Feed
 from services.api.forms import FormReader
 from services.api.intake import Intake
 from services.api.letters import Letters
+from services.api.listeners import Listeners
 from services.api.objects import Objects
 from services.api.openapi import problems
 from services.api.publisher import Publisher
-from services.api.routes import batches, dlq, index, jobs, queues, text, uploads
+from services.api.routes import batches, dlq, events, index, jobs, queues, text, uploads
 from services.api.rows import Rows
 from services.api.settings import ApiSettings
 from services.common import metrics
@@ -32,6 +34,9 @@ DLQ_REFUSALS = (
     *("job_not_failed", "job_gone", "body_too_large"),
     *("broker_unavailable", "broker_blocked", "database_unavailable"),
 )
+
+ENDLESS = ("/events",)
+"""Routes whose answer lasts as long as the client likes: how long says nothing about the API."""
 
 TITLE = "Queue Lab API"
 VERSION = "0.1.0"
@@ -56,6 +61,7 @@ def assemble(settings: ApiSettings, broker: Broker, store: ObjectStore, table: J
             timeout_s=settings.body_timeout_s,
         ),
         letters=Letters(broker, settings.layout),
+        listeners=Listeners(Feed(broker, rows), settings),
     )
 
 
@@ -71,7 +77,7 @@ def build(parts: Context) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.context = parts
-    for module in (uploads, batches, text, jobs, queues, index):
+    for module in (uploads, batches, text, jobs, events, queues, index):
         app.include_router(module.router)
     app.include_router(dlq.router, responses=problems(*DLQ_REFUSALS))
     checks = {
@@ -115,5 +121,6 @@ class Clocked:
             await failure(scope, receive, noted)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
-            labels = metrics.http_requests.labels(scope["method"], route, str(status))
-            labels.observe(time.perf_counter() - begun)
+            if route not in ENDLESS:
+                labels = metrics.http_requests.labels(scope["method"], route, str(status))
+                labels.observe(time.perf_counter() - begun)

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from services.api.forms import FormReader
 from services.api.intake import Intake
 from services.api.letters import Letters
+from services.api.listeners import Listeners
 from services.api.objects import Objects
 from services.api.publisher import Publisher
 from services.api.rows import Rows
@@ -29,6 +30,7 @@ class Context:
     intake: Intake
     forms: FormReader
     letters: Letters
+    listeners: Listeners
 
 
 def context(request: Request) -> Context:

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, ValidationException, WebSocketRequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from services.common.errors import QueueLabError
 
@@ -49,6 +50,7 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         "bad_json": Problem(400, "Send a JSON object with Content-Type: application/json."),
         "bad_field": Problem(400, "docs/api.md lists the fields of this route and what they may be."),
         "processing_time_too_long": Problem(400, "Ask for less, or raise LAB_MAX_PROCESSING_TIME_S."),
+        "origin_refused": Problem(403, "Add the page's origin to LAB_ALLOWED_ORIGINS."),
         "route_not_found": Problem(404, "GET / lists the routes."),
         "job_not_found": Problem(404, "Check the job_id; GET /jobs lists the newest jobs."),
         "batch_not_found": Problem(
@@ -93,6 +95,10 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
             503,
             "Start the database and the tracker, which makes its table, then try again. Is its disk full?",
         ),
+        "too_many_listeners": Problem(
+            503, "Close what you do not need, ask another API, or raise LAB_MAX_LISTENERS."
+        ),
+        "stopping": Problem(503, "Connect again in a moment."),
         "unconfirmed": Problem(
             503, "RabbitMQ may or may not have the job: GET /status/{job_id} tells when it is worked on."
         ),
@@ -164,6 +170,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ApiError, _on_api_error)
     app.add_exception_handler(QueueLabError, _on_pipeline_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(WebSocketRequestValidationError, _on_bad_handshake)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(ClientDisconnect, _on_disconnect)
 
@@ -197,9 +204,18 @@ async def _on_pipeline_error(request: Request, error: Exception) -> Response:
 
 async def _on_validation_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
+    return ErrorResponse("bad_field", _first_wrong(error))
+
+
+async def _on_bad_handshake(websocket: WebSocket, error: Exception) -> None:
+    assert isinstance(error, WebSocketRequestValidationError)  # noqa: S101 - registered for this class
+    await websocket.send_denial_response(ErrorResponse("bad_field", _first_wrong(error)))
+
+
+def _first_wrong(error: ValidationException) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"][1:])
-    return ErrorResponse("bad_field", f"{where}: {first['msg']}")
+    return f"{where}: {first['msg']}"
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:

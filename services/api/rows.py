@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from services.common.jobs import Filter, JobRow, JobStore, NewJob
-from services.common.messages import Clock, JobId, Status
+from services.common.jobs import Filter, JobRow, JobStore, NewJob, Wanted
+from services.common.messages import Change, Clock, JobId, Status
 
 READERS = 4
 COMMIT_INTERVAL_S = 0.005
@@ -60,6 +60,14 @@ class Rows:
     async def failed_by_reason(self) -> dict[str, int]:
         """Return how many failed jobs there are of each reason."""
         return await self._read(self._jobs.failed_by_reason)
+
+    async def last_seq(self) -> int:
+        """Return the seq of the latest change, 0 when there is none."""
+        return await self._read(self._jobs.last_seq)
+
+    async def changes(self, after: int, wanted: Wanted, limit: int) -> Sequence[Change]:
+        """Return the first `limit` wanted changes after a seq, in their order: each job once, as it is."""
+        return await self._read(lambda: self._jobs.changes(after, wanted, limit))
 
     def close(self) -> None:
         """Let what is under way end."""

@@ -29,6 +29,16 @@ class ApiSettings(
     max_payload_bytes: int = Field(
         default=64 * 1024, gt=0, description="largest payload of a text job, bytes as JSON"
     )
+    max_listeners: int = Field(
+        default=500, ge=0, description="most connections to /events and /ws at once, for each API"
+    )
+    listener_patience_s: float = Field(
+        default=10, gt=0, description="a listener that reads nothing for so long is dropped, seconds"
+    )
+    allowed_origins: str = Field(
+        default="",
+        description="pages that may open /ws besides the API's own: http://host:port, separated by commas",
+    )
     body_timeout_s: float = Field(
         default=60, gt=0, description="how long a client may take to send its request, seconds"
     )

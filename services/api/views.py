@@ -8,7 +8,7 @@ from typing import Any
 from services.api.intake import Receipt
 from services.api.letters import Letter
 from services.common.jobs import JobRow
-from services.common.messages import Clock, Kind, Stage
+from services.common.messages import Change, Clock, Kind, Stage
 
 _STAGES: tuple[tuple[str, Stage, Stage], ...] = (
     ("accept", "accepted", "published"),
@@ -79,6 +79,27 @@ def job_view(row: JobRow) -> dict[str, Any]:
             {**output.model_dump(), "link": f"/jobs/{row.job_id}/{output.name}"} for output in row.outputs
         ],
         "links": links(row.job_id, row.kind),
+    }
+
+
+def change_view(change: Change) -> dict[str, Any]:
+    """Return a change of a job, in the words of `job_view`."""
+    return {
+        "type": "change",
+        "seq": change.seq,
+        "job_id": change.job_id,
+        "kind": change.kind,
+        "status": change.status,
+        "generation": change.generation,
+        "attempts": change.attempt,
+        "operations": split(change.operations),
+        "file_name": change.filename or None,
+        "batch_id": change.batch_id,
+        "worker": change.worker,
+        "reason": change.reason,
+        "error_code": change.error_code,
+        "error_message": change.error_message,
+        "clock": change.clock,
     }
 
 

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Protocol
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 MAX_HEAD_BYTES = 64 * 1024
 HEAD_TIMEOUT_S = 30.0
+PARTING_S = 5.0
+
+LINE = "lab.line"
+"""The connection of a request: a key of its ASGI scope, where the server is one of these."""
+
+
+class Line(Protocol):
+    """A connection to a client that may have stopped reading; then whatever is sent waits for it."""
+
+    def let_go(self) -> None:
+        """Let a few last words be written all the same; 5 s later the connection is cut."""
+
+    def cut(self) -> None:
+        """End it, and drop what was not sent yet."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -40,9 +55,21 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._idle_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response(f"The head of a request may have {MAX_HEAD_BYTES:,} bytes.")
 
+    def let_go(self) -> None:
+        """Let a few last words be written all the same; then the connection is cut."""
+        self.flow.resume_writing()
+        if self.cycle is not None:
+            self.cycle.keep_alive = False
+        self.loop.call_later(PARTING_S, self.cut)
+
+    def cut(self) -> None:
+        """End it, and drop what was not sent yet."""
+        self.transport.abort()
+
     def on_message_begin(self) -> None:
         """Begin to wait for the rest of a head."""
         super().on_message_begin()
+        self.scope[LINE] = self  # type: ignore[literal-required]
         self._wait()
 
     def on_headers_complete(self) -> None:
@@ -74,3 +101,32 @@ class BoundedProtocol(HttpToolsProtocol):
         # Not while an earlier request of this connection is still being answered.
         if not self.transport.is_closing() and (self.cycle is None or self.cycle.response_complete):
             self.transport.close()
+
+
+class BoundedSocket(WebSocketsSansIOProtocol):
+    """A WebSocket that can be ended although its client does not read."""
+
+    async def run_asgi(self) -> None:
+        """Serve."""
+        self.scope[LINE] = self  # type: ignore[literal-required]
+        await super().run_asgi()
+
+    async def send(self, message: Any) -> None:  # noqa: ANN401  (uvicorn's own)
+        """Send; a handshake that was answered with an error is over, which uvicorn forgets to note."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True
+
+    def keepalive_timeout(self) -> None:
+        """End a connection whose client answers no pings: uvicorn would wait until it has read the rest."""
+        super().keepalive_timeout()
+        self.loop.call_later(PARTING_S, self.cut)
+
+    def let_go(self) -> None:
+        """Let a few last words be written all the same; then the connection is cut."""
+        self.writable.set()
+        self.loop.call_later(PARTING_S, self.cut)
+
+    def cut(self) -> None:
+        """End it, and drop what was not sent yet."""
+        self.transport.abort()

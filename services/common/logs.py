@@ -36,6 +36,8 @@ EVENTS = (
     "faults_changed",
     "events_applied",
     "events_delayed",
+    "changes_delayed",
+    "listener_dropped",
     "notification_sent",
     "request_failed",
 )

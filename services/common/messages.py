@@ -169,22 +169,35 @@ class Event(Message):
 
 
 class Change(BaseModel):
-    """One row of the job table after a change, as live clients see it."""
+    """A job after a change, as live clients see it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
-    seq: int = Field(ge=1, description="position in the order of all changes; resume with seq > last seen")
+    seq: int = Field(ge=1, description="place in the order of all changes; resume with seq > last seen")
     job_id: JobId = Field(description="the job that changed")
+    kind: Kind = Field(description="as in the job")
     status: Status = Field(description="its status now")
     generation: int = Field(description="its generation now")
     attempt: int = Field(description="its attempt now")
+    operations: str = Field(default="", description="as in the job")
+    filename: str = Field(default="", description="as in the job")
+    batch_id: str | None = Field(default=None, description="the batch that it was uploaded in")
+    user_id: str | None = Field(default=None, description="whose job it is")
+    worker: str | None = Field(default=None, description="instance that works or worked on it")
+    reason: str | None = Field(default=None, description="failed: why it was dead-lettered")
     error_code: str | None = Field(default=None, description="failed, retrying: stable short word")
+    error_message: str | None = Field(default=None, description="failed, retrying: for people")
+    clock: Clock = Field(default_factory=dict, description="stage clock so far")
 
 
 class Changes(Message):
-    """The rows that one commit of the tracker changed; routing key `job.changed`."""
+    """The jobs that one commit of the tracker changed; without rows it only says how far the table is.
 
-    rows: tuple[Change, ...] = Field(description="each row once, in the order of seq")
+    Who has not seen the change `after` has missed something, and reads the table from the last it has seen.
+    """
+
+    after: int = Field(default=0, ge=0, description="seq of the latest change before these; 0: there is none")
+    rows: tuple[Change, ...] = Field(default=(), description="each job once, in the order of seq")
 
 
 class Heartbeat(Message):

@@ -35,6 +35,8 @@ stage_seconds = Histogram(
 )
 worker_busy_seconds = Counter("worker_busy_seconds_total", "Time with at least one job in hand.")
 worker_jobs_in_hand = Gauge("worker_jobs_in_hand", "Jobs delivered and not acknowledged.")
+listeners = Gauge("listeners", "Live connections to /events and /ws.", ["transport"])
+listeners_dropped = Counter("listeners_dropped_total", "Listeners that did not read.", ["transport"])
 notifications = Counter("notifications_total", "Notifications sent.", ["outcome"])
 
 

@@ -23,6 +23,8 @@ from services.common.settings import ProgramSettings
 log = logging.getLogger(__name__)
 
 HTTP_STOP_TIMEOUT_S = 5
+MAX_WORDS_BYTES = 64 * 1024
+"""The longest message that a client may send over a WebSocket."""
 
 SettingsT = TypeVar("SettingsT", bound=ProgramSettings)
 
@@ -86,6 +88,9 @@ async def serving(app: ASGIApp, settings: ProgramSettings) -> AsyncIterator[str]
     config = uvicorn.Config(
         app,
         http=_protocol(),
+        ws=_socket(),
+        ws_max_size=MAX_WORDS_BYTES,
+        ws_per_message_deflate=False,  # costs each connection more memory than all the rest of it
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -115,6 +120,14 @@ def _protocol() -> type[asyncio.Protocol] | Literal["auto"]:
     from services.common.heads import BoundedProtocol  # noqa: PLC0415  (no wheel for Windows)
 
     return BoundedProtocol
+
+
+def _socket() -> type[asyncio.Protocol] | Literal["auto"]:
+    if sys.platform == "win32":
+        return "auto"
+    from services.common.heads import BoundedSocket  # noqa: PLC0415  (as above)
+
+    return BoundedSocket
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

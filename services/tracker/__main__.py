@@ -46,7 +46,7 @@ async def track(settings: TrackerSettings, stop: asyncio.Event) -> None:
         async def keep() -> None:
             await create_schema(store)
             await tracker.start()
-            await tracker.commit_forever()
+            await tracker.run()
 
         keeping = asyncio.create_task(keep())
         stopping = asyncio.create_task(stop.wait())

@@ -3,6 +3,9 @@
 Events are committed in batches, since a commit costs far more than a row. They are acknowledged after the
 commit; what comes again then changes nothing. Dead letters become `job.failed` events here, whoever
 dead-lettered them: a worker that gave up, or the broker when a message was handed out too often.
+
+What changed is published after the commit, so it can get lost between the two: with the tracker, or with the
+broker. Then the tracker says how far the table is as soon as it can, and who missed something reads it there.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from services.common.dead_letters import DeadLetter
 from services.common.envelopes import changes_envelope, event_envelope
 from services.common.errors import BadMessage, BrokerUnavailable, DatabaseUnavailable
 from services.common.jobs import JobStore
-from services.common.messages import Change, Changes, Clock, Event, Job
+from services.common.messages import Changes, Clock, Event, Job
 from services.common.topology import NOTIFIER_EVENTS, TRACKER_DEAD, TRACKER_EVENTS
 
 log = logging.getLogger(__name__)
@@ -43,6 +46,7 @@ class Tracker:
         self._instance = instance
         self._batch = batch
         self._pending: asyncio.Queue[_Pending] = asyncio.Queue()
+        self._untold = asyncio.Event()
 
     async def start(self) -> None:
         """Begin to consume."""
@@ -95,8 +99,14 @@ class Tracker:
         else:
             delivery.ack()
 
-    async def commit_forever(self) -> None:
-        """Commit what is in line, batch after batch."""
+    async def run(self) -> None:
+        """Commit what is in line, batch after batch, and make up for what could not be told."""
+        self._untold.set()  # an earlier run may have ended between a commit and telling of it
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._commit_forever())
+            tasks.create_task(self._make_up_forever())
+
+    async def _commit_forever(self) -> None:
         while True:
             batch = [await self._pending.get()]
             if self._pending.qsize() < self._batch - 1:
@@ -107,10 +117,11 @@ class Tracker:
             changes = await self._commit([pending.event for pending in batch])
             for pending in batch:
                 pending.delivery.ack()
-            log.debug("events_applied", extra={"events": len(batch), "changes": len(changes)})
-            await self._tell(changes)
+            log.debug("events_applied", extra={"events": len(batch), "changes": len(changes.rows)})
+            if changes.rows:
+                await self._tell(changes)
 
-    async def _commit(self, events: list[Event]) -> list[Change]:
+    async def _commit(self, events: list[Event]) -> Changes:
         while True:
             try:
                 return await asyncio.to_thread(self._store.apply, events)
@@ -118,14 +129,26 @@ class Tracker:
                 log.warning("events_delayed", extra={"events": len(events), "error": str(error)})
                 await asyncio.sleep(RETRY_S)
 
-    async def _tell(self, changes: list[Change]) -> None:
-        if not changes:
-            return
+    async def _tell(self, changes: Changes) -> None:
         try:
-            await self._broker.publish(changes_envelope(Changes(rows=tuple(changes))))
+            await self._broker.publish(changes_envelope(changes))
         except BrokerUnavailable as error:
-            # Live clients read the table from the last seq they saw, so nothing is lost to them.
             log.warning("publish_unconfirmed", extra={"error": str(error)})
+            self._untold.set()
+
+    async def _make_up_forever(self) -> None:
+        while True:
+            await self._untold.wait()
+            self._untold.clear()
+            await self._broker.ready()
+            try:
+                last = await asyncio.to_thread(self._store.last_seq)
+            except DatabaseUnavailable:
+                self._untold.set()
+            else:
+                await self._tell(Changes(after=last))
+            if self._untold.is_set():
+                await asyncio.sleep(RETRY_S)
 
 
 def _clock(job: Job, letter: DeadLetter) -> Clock:

@@ -95,6 +95,16 @@ class Stack:
 
         assert asyncio.run(send()).status == 201
 
+    def upload_cut(self) -> str:
+        """Upload an image that is cut off, and return its job."""
+        cut = images(1).images["small.jpg"][:2000]
+
+        async def send() -> Answer:
+            async with ApiClient(self.runtime.address("api")) as client:
+                return await client.upload(cut, "cut.jpg", "resize")
+
+        return asyncio.run(send()).job_id
+
     def counts(self) -> dict[Status, int]:
         """Return how many jobs have each status."""
         with contextlib.closing(self.access.jobs()) as table:
@@ -113,9 +123,12 @@ class Stack:
 
     def consumed(self) -> float:
         """Return how many messages the first worker has taken from the text queue since it started."""
-        url = self.runtime.address("worker-1")
-        found = asyncio.run(_metrics(url))["messages_consumed_total"]
+        found = self.metric("worker-1", "messages_consumed_total")
         return float(sum(sample["value"] for sample in found if sample["labels"]["queue"] == "text.jobs"))
+
+    def metric(self, instance: str, name: str) -> list[dict[str, Any]]:
+        """Return the samples of a metric of an instance."""
+        return asyncio.run(_metrics(self.runtime.address(instance))).get(name, [])
 
     def status(self, job_id: str) -> dict[str, object]:
         """Return a job's status."""

@@ -76,7 +76,7 @@ def test_two_trackers_never_give_the_same_seq(url: str, jobs: JobStore) -> None:
 
     assert _together(lambda: write(stores[0]), lambda: write(stores[1])) == []
     rows = jobs.list(Filter(limit=10 * WRITES))
-    assert sorted(row.seq for row in rows) == list(range(1, 2 * WRITES + 1))
+    assert len({row.seq for row in rows}) == 2 * WRITES
     for other in stores:
         other.close()
 

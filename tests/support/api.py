@@ -41,6 +41,8 @@ class Api:
     store: MemoryStore
     table: JobStore
     loop: asyncio.AbstractEventLoop
+    stop: Callable[[], None]
+    """Ends the API, and returns when it has."""
     http: urllib3.PoolManager = field(
         default_factory=lambda: urllib3.PoolManager(retries=False, timeout=20, maxsize=16)
     )
@@ -169,12 +171,16 @@ def running(
         async with make() as memory:
             memory.declare(EVENTS)
             parts = assemble(wanted, memory, memory_store, table)
-            async with serving(build(parts), wanted) as url:
-                ready.set_result(Api(url, memory, memory_store, table, loop))
+            async with serving(build(parts), wanted) as url, parts.listeners:
+                ready.set_result(Api(url, memory, memory_store, table, loop, end))
                 await loop.run_in_executor(None, stop.wait)
             await parts.publisher.drain()
             await parts.objects.drain()
             parts.rows.close()
+
+    def end() -> None:
+        stop.set()
+        thread.join(10)
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
@@ -183,6 +189,5 @@ def running(
         yield api
         api.http.clear()
     finally:
-        stop.set()
-        thread.join(10)
+        end()
         table.close()

@@ -181,8 +181,11 @@ class World:
         settings = ApiSettings(port=self.runtime.project.port(8000))
         with start_blocking_portal() as portal:
             broker, table = MemoryBroker(declarations()), self.jobs()
-            application = build(assemble(settings, broker, self.store, table))
-            with portal.wrap_async_context_manager(serving(application, settings)):
+            parts = assemble(settings, broker, self.store, table)
+            with (
+                portal.wrap_async_context_manager(serving(build(parts), settings)),
+                portal.wrap_async_context_manager(parts.listeners),
+            ):
                 portal.call(lambda: broker.consume("image.jobs", self._complete, prefetch=1))
                 yield
             portal.call(broker.__aexit__)

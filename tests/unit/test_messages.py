@@ -56,7 +56,7 @@ def heartbeat() -> Heartbeat:
 
 def changes() -> Changes:
     """Return the changes of a commit."""
-    return Changes(rows=(Change(seq=1, job_id="j", status="queued", generation=1, attempt=1),))
+    return Changes(rows=(Change(seq=1, job_id="j", kind="text", status="queued", generation=1, attempt=1),))
 
 
 @pytest.mark.parametrize(

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from services.common import dead_letters
 from services.common.broker import Outgoing
+from services.common.confirms import failed
 from services.common.envelopes import event_envelope, job_envelope
-from services.common.errors import DatabaseUnavailable
+from services.common.errors import BrokerUnavailable, DatabaseUnavailable
 from services.common.jobs import JobRow, JobStore
 from services.common.messages import Changes, Event, Job
 from services.common.testing import MemoryBroker
-from services.common.topology import DEAD, DEAD_LETTER, TRACKER_DEAD, TRACKER_EVENTS
+from services.common.topology import CHANGED, DEAD, DEAD_LETTER, TRACKER_DEAD, TRACKER_EVENTS
 from services.tracker import tracker as tracking
 from services.tracker.tracker import Tracker
 from tests.support.examples import event, job, text_job
@@ -32,13 +33,26 @@ class CountingStore(JobStore):
         self.commits: list[int] = []
         self.away = 0
 
-    def apply(self, events: list[Event]) -> list[object]:  # type: ignore[override]
+    def apply(self, events: Sequence[Event]) -> Changes:
         """Apply events, unless it is away."""
         if self.away:
             self.away -= 1
             raise DatabaseUnavailable
         self.commits.append(len(events))
-        return list(super().apply(events))
+        return super().apply(events)
+
+
+class Hesitating(RecordingBroker):
+    """A broker that leaves so many messages to live clients without a confirm as it is told."""
+
+    refusals = 0
+
+    def publish(self, message: Outgoing) -> asyncio.Future[None]:
+        """Publish, unless this one is to fail."""
+        if self.refusals and message.routing_key == CHANGED:
+            self.refusals -= 1
+            return failed(BrokerUnavailable("no confirm"))
+        return super().publish(message)
 
 
 @pytest.fixture
@@ -51,11 +65,11 @@ def store(tmp_path: Path) -> Iterator[CountingStore]:
 
 
 @contextlib.asynccontextmanager
-async def _tracking(store: JobStore, batch: int = 100) -> AsyncIterator[RecordingBroker]:
-    broker = RecordingBroker()
+async def _tracking(store: JobStore, batch: int = 100) -> AsyncIterator[Hesitating]:
+    broker = Hesitating()
     tracker = Tracker(broker, store, instance="tracker-1", batch=batch)
     async with broker:
-        committing = asyncio.create_task(tracker.commit_forever())
+        committing = asyncio.create_task(tracker.run())
         await tracker.start()
         try:
             yield broker
@@ -90,16 +104,37 @@ async def test_events_become_rows(store: CountingStore) -> None:
 async def test_live_clients_are_told_of_each_change(store: CountingStore) -> None:
     """One message a commit has all rows that moved, with their seq, and none for events without effect."""
     async with _tracking(store) as broker:
+        await eventually(lambda: _told(broker) == [Changes()])  # how far the table is, first of all
         started = event("job.started")
         await _publish(broker, started)
-        await eventually(lambda: broker.log == ["job.changed"])
-        await _publish(broker, started, event("job.completed", started.job_id))
         await eventually(lambda: len(broker.log) == 2)
-        told = [row for message in broker.published for row in Changes.decode(message.body).rows]
-        assert [(row.seq, row.status, row.job_id) for row in told] == [
-            (1, "processing", started.job_id),
-            (2, "completed", started.job_id),
-        ]
+        await _publish(broker, started, event("job.completed", started.job_id))
+        await eventually(lambda: len(broker.log) == 3)
+        _, first, second = _told(broker)
+        assert [(row.status, row.job_id) for row in first.rows] == [("processing", started.job_id)]
+        assert [(row.status, row.job_id) for row in second.rows] == [("completed", started.job_id)]
+        assert second.after == first.rows[0].seq < second.rows[0].seq
+
+
+async def test_what_an_earlier_tracker_did_not_tell_is_made_up_for(store: CountingStore) -> None:
+    """One that died between a commit and its message is followed by one that says how far the table is."""
+    [change] = store.apply([event("job.started")]).rows
+    async with _tracking(store) as broker:
+        await eventually(lambda: _told(broker) == [Changes(after=change.seq)])
+
+
+async def test_what_could_not_be_told_is_made_up_for(
+    store: CountingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit that the broker does not confirm is told of again, as soon as there is a connection."""
+    monkeypatch.setattr(tracking, "RETRY_S", 0.01)
+    async with _tracking(store) as broker:
+        await eventually(lambda: broker.log == ["job.changed"])
+        broker.refusals = 3
+        await _publish(broker, event("job.started"))
+        await eventually(lambda: broker.refusals == 0)
+        await eventually(lambda: len(broker.log) == 2)
+        assert _told(broker)[-1] == Changes(after=store.last_seq())
 
 
 async def test_events_are_committed_in_batches(store: CountingStore) -> None:
@@ -200,7 +235,7 @@ async def test_a_dead_letter_that_is_no_job_is_left_to_people(store: CountingSto
         broker.connected = False
         broker.connected = True
         assert (await broker.depth(TRACKER_DEAD)).ready == 0
-        assert broker.log == []
+        assert set(broker.log) <= {"job.changed"}
 
 
 @pytest.mark.parametrize(
@@ -222,6 +257,10 @@ async def test_a_failure_waits_for_its_confirm(store: CountingStore) -> None:
         broker.connected = False
         broker.connected = True
         await _row(store, sent.job_id, "failed")
+
+
+def _told(broker: RecordingBroker) -> list[Changes]:
+    return [Changes.decode(message.body) for message in broker.published]
 
 
 def _dead(sent: Job, headers: dict[str, object], body: bytes | None = None) -> Outgoing:

@@ -15,6 +15,7 @@ LINKS = {
     "upload_batch": "/upload/batch",
     "batch_produce": "/batch-produce",
     "jobs": "/jobs",
+    "events": "/events",
     "queues": "/queues",
     "dead_letters": "/dlq",
     "health": "/health",

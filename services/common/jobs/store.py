@@ -5,6 +5,9 @@ other with a read in between: on SQLite that ends in "database is locked" howeve
 
 A row moves by `(generation, attempt, rank)`; completed and failed end a generation. So events may come twice
 or late without harm. Times are seconds since the epoch.
+
+The order of changes (`seq`) counts microseconds since the epoch: a change is numbered with the time of its
+commit, or with the number after the last one. So it goes on rising after the table was emptied or lost.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import itertools
 import json
 import re
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, cast
@@ -24,11 +28,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from services.common.errors import DatabaseUnavailable
 from services.common.jobs.table import (
+    CHANGE_COLUMNS,
     Ended,
     Filter,
     JobRow,
     NewJob,
     Waiting,
+    Wanted,
+    change,
     metadata,
     newborn,
     notice,
@@ -37,7 +44,7 @@ from services.common.jobs.table import (
     values,
     without_passed,
 )
-from services.common.messages import RANK, STATUS_AFTER, Change, Clock, Event, Status
+from services.common.messages import RANK, STATUS_AFTER, Change, Changes, Clock, Event, Status
 
 BUSY_TIMEOUT_S = 10
 _POSTGRESQL = {"connect_timeout": 5, "options": f"-c statement_timeout={BUSY_TIMEOUT_S}s"}
@@ -63,11 +70,7 @@ _NOTICE = (
     .values(notified_at=sa.bindparam("now"), seq=sa.bindparam("place"))
 )
 _LAST_SEQ = sa.select(sa.func.max(table.c.seq))
-_MOVED = (
-    sa.select(*(table.c[name] for name in Change.model_fields))
-    .where(table.c.seq > sa.bindparam("last"))
-    .order_by(table.c.seq)
-)
+_CHANGED = sa.select(*CHANGE_COLUMNS).where(table.c.seq > sa.bindparam("last")).order_by(table.c.seq)
 _ONE_WRITER = sa.select(sa.func.pg_advisory_xact_lock(0x1AB))
 
 _KEPT = ("thumbnail_path", "thumbnail_size", "processing_started_at", "notified_at", "worker", "queue")
@@ -124,7 +127,7 @@ class JobStore:
             if marks:
                 connection.execute(_MARK_QUEUED, marks)
 
-    def apply(self, events: Sequence[Event]) -> list[Change]:
+    def apply(self, events: Sequence[Event]) -> Changes:
         """Apply events in one transaction; return the rows that moved, each once, in the order of their seq.
 
         Events that are older than their row, or that repeat it, change nothing. Of a row that moves several
@@ -135,13 +138,30 @@ class JobStore:
         with self._transaction() as connection:
             _exclude_others(connection)  # or two writers would take the same seq
             last = connection.execute(_LAST_SEQ).scalar() or 0
-            following = itertools.count(last + 1)
+            following = itertools.count(max(last + 1, time.time_ns() // 1000))
             if moves:
                 connection.execute(self._upsert, [values(event, next(following)) for event in moves])
             if notices:
                 connection.execute(_NOTICE, [notice(event, next(following)) for event in notices])
-            moved = connection.execute(_MOVED, {"last": last})
-            return [Change.model_validate(found) for found in moved.mappings()]
+            moved = connection.execute(_CHANGED, {"last": last})
+            return Changes(after=last, rows=tuple(map(change, moved.mappings())))
+
+    def last_seq(self) -> int:
+        """Return the seq of the latest change, 0 when there is none."""
+        with self._transaction() as connection:
+            return connection.execute(_LAST_SEQ).scalar() or 0
+
+    def changes(self, after: int, wanted: Wanted, limit: int) -> list[Change]:
+        """Return the first `limit` wanted changes after a seq, in their order: each job once, as it is."""
+        statement = _CHANGED.limit(limit)
+        if wanted.job_ids:
+            statement = statement.where(table.c.job_id.in_(wanted.job_ids))
+        if wanted.batch_id is not None:
+            statement = statement.where(table.c.batch_id == wanted.batch_id)
+        if wanted.statuses:
+            statement = statement.where(table.c.status.in_(wanted.statuses))
+        with self._transaction() as connection:
+            return [change(found) for found in connection.execute(statement, {"last": after}).mappings()]
 
     def get(self, job_id: str) -> JobRow | None:
         """Return a job, or None."""

@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from services.common.messages import (
     RANK,
     STATUS_AFTER,
+    Change,
     Clock,
     Event,
     Kind,
     Output,
-    Stage,
     Status,
 )
 
@@ -38,7 +38,7 @@ table = sa.Table(
     sa.Column("rank", sa.Integer, nullable=False),
     sa.Column("generation", sa.Integer, nullable=False, default=1),
     sa.Column("attempt", sa.Integer, nullable=False, default=0),
-    sa.Column("seq", sa.Integer, nullable=False, default=0),
+    sa.Column("seq", sa.BigInteger, nullable=False, default=0),
     sa.Column("priority", sa.Integer, nullable=False, default=0),
     sa.Column("created_at", sa.Double, nullable=False),
     sa.Column("processing_started_at", sa.Double),
@@ -139,6 +139,23 @@ class Filter:
     cursor: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which changes a live client wants: those that fit all that is given."""
+
+    job_ids: frozenset[str] = frozenset()
+    batch_id: str | None = None
+    statuses: frozenset[Status] = frozenset()
+
+    def fits(self, change: Change) -> bool:
+        """Tell whether a change is wanted."""
+        return (
+            (not self.job_ids or change.job_id in self.job_ids)
+            and (self.batch_id is None or change.batch_id == self.batch_id)
+            and (not self.statuses or change.status in self.statuses)
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """When the oldest queued job of a kind with these operations was created."""
@@ -224,6 +241,15 @@ def notice(event: Event, seq: int) -> dict[str, object]:
     return {"of": event.job_id, "in_generation": event.generation, "now": event.at, "place": seq}
 
 
+CHANGE_COLUMNS = (*(table.c[name] for name in Change.model_fields), table.c.notified_at)
+"""What is read of a row to tell of its change."""
+
+
+def change(found: sa.RowMapping) -> Change:
+    """Return a row, of which these columns were read, as a record."""
+    return Change.model_validate({**found, "clock": _clock(found)})
+
+
 def without_passed(events: Iterable[Event]) -> list[Event]:
     """Leave out the steps before a completion that is among these events: it tells all that they tell.
 
@@ -250,8 +276,12 @@ def row(found: sa.RowMapping) -> JobRow:
     values: dict[str, Any] = {
         name: found[name] for name in JobRow.__dataclass_fields__ if name not in ("clock", "outputs")
     }
-    clock: dict[Stage, float] = json.loads(found["clock"])
+    outputs = tuple(Output.model_validate(output) for output in json.loads(found["outputs"]))
+    return JobRow(**values, clock=_clock(found), outputs=outputs)
+
+
+def _clock(found: sa.RowMapping) -> Clock:
+    clock: Clock = json.loads(found["clock"])
     if found["notified_at"] is not None:
         clock["notified"] = found["notified_at"]
-    outputs = tuple(Output.model_validate(output) for output in json.loads(found["outputs"]))
-    return JobRow(**values, clock=clock, outputs=outputs)
+    return clock
