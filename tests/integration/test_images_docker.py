@@ -14,6 +14,7 @@ import pytest
 from labkit import images
 from labkit.doctor import engine
 from labkit.doctor.images import present
+from labkit.errors import LabError
 from labkit.experiments import calibrate
 from labkit.install import wheels
 from labkit.labs import prepare
@@ -59,7 +60,7 @@ def test_an_image_travels_in_an_archive(tiny: str, tmp_path: Path) -> None:
 def test_an_image_that_is_not_here_is_not_saved(tmp_path: Path) -> None:
     """Docker's own word ends it, and no archive stays behind."""
     path = tmp_path / wheels.IMAGES
-    with pytest.raises(images.LabError):
+    with pytest.raises(LabError):
         images.save([f"queue-lab-test/none:{os.getpid()}"], path)
     assert not path.exists()
 
