@@ -1,60 +1,15 @@
 """What every runtime promises, told once and held by each body."""
 
-import random
-import uuid
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
-import psutil
 import pytest
 
 from labkit.errors import BadValue, CountError, LabError, NotReady, NotRunning, StackDown, UnknownName
-from labkit.project import Project
 from labkit.runtime.base import Event, Instance, Progress, Runtime, State
-from labkit.runtime.docker.runtime import DockerRuntime
-from labkit.runtime.fake import FakeRuntime
-from labkit.runtime.local.ports import free_offset
-from labkit.runtime.local.processes import stack_of
-from labkit.runtime.local.runtime import LocalRuntime
-from labkit.settings import base_environment
-from labkit.stack import Options, Port, Service
-from tests.support.containers import compose_file
-from tests.support.containers import left_behind as docker_left_behind
-
-PROGRAM = ("-m", "tests.contract.standin")
-TABLE = (
-    Service("worker", "does jobs", command=PROGRAM, needs=("desk",), scalable=True, layout="single"),
-    Service(
-        "pool", "does some jobs", command=PROGRAM, needs=("desk",), scalable=True, layout="per-operation"
-    ),
-    Service(
-        "desk",
-        "takes orders",
-        command=PROGRAM,
-        ports=(Port("http", 8000, docker=8000), Port("extra", 8400, docker=8400)),
-        reads=("LAB_PREFETCH",),
-    ),
-)
-
-
-def local_runtime(root: Path) -> LocalRuntime:
-    """Make a local runtime whose ports nobody uses."""
-    offset = free_offset([8000, 8400], random.sample(range(1000, 24_000), 200))
-    return LocalRuntime(Project("contract", root, offset), TABLE, environ=base_environment())
-
-
-def fake_runtime(root: Path) -> FakeRuntime:
-    """Make a fake runtime with an offset as good as any."""
-    return FakeRuntime(Project("contract", root, 700), TABLE)
-
-
-def docker_runtime(root: Path) -> DockerRuntime:
-    """Make a runtime of containers whose ports nobody uses."""
-    offset = free_offset([8000, 8400], random.sample(range(1000, 24_000), 200))
-    file = compose_file(root / "docker-compose.yml")
-    project = Project(f"contract-{uuid.uuid4().hex[:8]}", root, offset)
-    return DockerRuntime(project, TABLE, environ=base_environment(), file=file)
+from labkit.stack import Options
+from tests.contract.bodies import docker_runtime, fake_runtime, left_behind, local_runtime
 
 
 @pytest.fixture(
@@ -72,9 +27,7 @@ def runtime(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Runtime]
     made = make(tmp_path)
     yield made
     made.down()
-    assert left_behind(tmp_path) == []
-    if make is docker_runtime:
-        assert docker_left_behind(made.project) == []
+    assert left_behind(made, tmp_path) == []
 
 
 @pytest.fixture
@@ -82,12 +35,6 @@ def stack(runtime: Runtime) -> Runtime:
     """Start a stack of one desk and two workers."""
     runtime.up(Options(counts={"worker": 2}))
     return runtime
-
-
-def left_behind(root: Path) -> list[str]:
-    """Name every process that carries the mark of a stack below `root`."""
-    found = [stack_of(process) for process in psutil.process_iter()]
-    return [instance for state_dir, instance in found if state_dir.startswith(str(root))]
 
 
 def by_name(runtime: Runtime) -> dict[str, Instance]:

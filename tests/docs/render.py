@@ -40,7 +40,7 @@ PROGRAMS: Mapping[str, type[BaseSettings]] = {
 PER_INSTANCE = {"instance", "host", "port"}
 DOCKER = {
     "LAB_IMAGE_TAG": "tag of the image of the kit's own programs",
-    "LAB_RABBITMQ_PASSWORD": "password of RabbitMQ's user lab: letters and digits; chosen before the first start",
+    "LAB_RABBITMQ_PASSWORD": "password of RabbitMQ's user lab, letters and digits, from the first start on",
     "LAB_POSTGRES_PASSWORD": "password of PostgreSQL's user lab, likewise",
 }
 WIDTH = 100

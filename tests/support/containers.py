@@ -6,9 +6,10 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from labkit.project import Project
 from labkit.runtime.docker.names import PROJECT, compose_project
@@ -64,7 +65,7 @@ def standin() -> Iterator[str]:
     docker("image", "rm", "--force", IMAGE)
 
 
-def compose_file(path: Path, **changes: str) -> Path:
+def compose_file(path: Path, changes: Mapping[str, str] = MappingProxyType({})) -> Path:
     """Write the Compose file of the contract's services; `changes` replaces text in it."""
     text = COMPOSE.format(image=IMAGE)
     for old, new in changes.items():

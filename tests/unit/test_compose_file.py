@@ -109,7 +109,7 @@ def test_passwords_have_the_same_default_everywhere() -> None:
 
 def test_every_service_restarts_and_is_looked_after(entry: dict[str, Any]) -> None:
     """Health, limits, one network and bounded logs belong to each; a fixed name would forbid two stacks."""
-    assert entry["restart"] == "unless-stopped"
+    assert (entry["restart"], entry["init"]) == ("unless-stopped", True)
     assert entry["healthcheck"]["test"][0] == "CMD"
     assert entry["networks"] == ["lab"]
     assert memory_bytes(entry["mem_limit"]) > 0
@@ -123,7 +123,7 @@ def test_the_kits_own_programs_have_no_rights(name: str) -> None:
     """A program that somebody takes over can write nothing and become nobody else."""
     entry = _services()[name]
     assert entry["image"] == "queue-lab/services:${LAB_IMAGE_TAG:-latest}"
-    assert (entry["init"], entry["read_only"], entry["cap_drop"]) == (True, True, ["ALL"])
+    assert (entry["read_only"], entry["cap_drop"]) == (True, ["ALL"])
     assert entry["security_opt"] == ["no-new-privileges:true"]
 
 

@@ -10,7 +10,7 @@ from labkit.errors import DockerRefused, ImageMissing
 from labkit.runtime.base import Progress, Report
 from labkit.runtime.docker.compose import Compose
 from labkit.runtime.docker.engine import Engine
-from labkit.runtime.docker.trouble import OR_LOCAL
+from labkit.runtime.docker.trouble import OR_LOCAL, not_fetched
 from labkit.runtime.private import write_private
 
 # What services/Dockerfile copies.
@@ -38,7 +38,13 @@ class Images:
                 self._build(image, name, Path(build["context"]), variables)
             elif not self._engine.image_id(image):
                 owner = next(name for name in services if every[name]["image"] == image)
-                self._told(Progress.PULLING, image, ("pull", "--quiet", owner), variables)
+                self._pull(image, owner, variables)
+
+    def _pull(self, image: str, service: str, variables: Mapping[str, str]) -> None:
+        try:
+            self._told(Progress.PULLING, image, ("pull", "--quiet", service), variables)
+        except ImageMissing as error:  # the engine's words do not always name it
+            raise not_fetched(image, error.message.partition(": ")[2]) from error
 
     def _build(self, image: str, service: str, context: Path, variables: Mapping[str, str]) -> None:
         """Build unless the image was made from these sources, as far as is known."""

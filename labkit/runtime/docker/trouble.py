@@ -107,8 +107,13 @@ def _disk(found: re.Match[str], words: str) -> LabError:
 def _pull(found: re.Match[str], words: str) -> LabError:
     del found
     image = _IMAGE.search(words)
+    return not_fetched(image[1] if image else "of a service", gist(words))
+
+
+def not_fetched(image: str, why: str) -> ImageMissing:
+    """Say that an image cannot be had."""
     return ImageMissing(
-        f"The image {image[1] if image else 'of a service'} cannot be fetched: {gist(words)}",
+        f"The image {image} cannot be fetched: {why}",
         f"Look at the network and try again, load a bundle of your class (labctl prepare --from), {OR_LOCAL}",
     )
 
