@@ -213,7 +213,7 @@ def _say(text: str) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Pull what is missing and build the rest, for the test suite: `python -m labkit.images build`."""
+    """Pull what is missing, and build: a part of the test suite, `python -m labkit.images build`."""
     if list(arguments) != ["build"]:
         _say("Usage: python -m labkit.images build")
         return 2
