@@ -68,7 +68,7 @@ def test_the_order_goes_on_in_an_emptied_table(jobs: JobStore) -> None:
 
 def test_the_order_goes_on_in_a_new_database(tmp_path: Path) -> None:
     """A database that was lost is followed by one whose changes come later."""
-    seen = []
+    seen: list[Change] = []
     for name in ("lost", "new"):
         store = JobStore(f"sqlite:///{tmp_path}/{name}.db")
         store.create_schema()
