@@ -136,11 +136,8 @@ class MemoryBroker:
         if isinstance(queue, Queue):
             self.declare(queue)
         name = queue if isinstance(queue, str) else queue.name
-        found = self._find(name)
-        consumer = _Consumer(handler, prefetch, found.lend())
-        found.consumers.append(consumer)
-        self._pump(name)
-        return consumer
+        self._find(name)
+        return self._consumer(name, handler, prefetch)
 
     async def listen(
         self,
@@ -153,9 +150,19 @@ class MemoryBroker:
         """Consume a copy of what is published from now on."""
         bindings = tuple(Binding(exchange, key) for key in keys)
         queue = Queue(f"listener-{next(self._names)}", {}, bindings)
+        self.declare(queue)
         self._made.append(made)
-        made()
-        return await self.consume(queue, handler, prefetch=0)
+        if self._connected:
+            made()
+        # Without a connection too: it begins with the next one.
+        return self._consumer(queue.name, handler, 0)
+
+    def _consumer(self, name: str, handler: Handler, prefetch: int) -> _Consumer:
+        found = self._queues[name]
+        consumer = _Consumer(handler, prefetch, found.lend())
+        found.consumers.append(consumer)
+        self._pump(name)
+        return consumer
 
     @contextlib.asynccontextmanager
     async def reading(self, queue: str) -> AsyncIterator[_Reader]:

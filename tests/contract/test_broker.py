@@ -146,6 +146,19 @@ async def test_listeners_each_get_a_copy(seam: Seam) -> None:
         assert two.bodies == tracker.bodies == [b"job.started", b"job.completed"]
 
 
+async def test_listening_may_begin_before_the_connection(seam: Seam) -> None:
+    """It begins with the connection then."""
+    async with seam.begun() as broker:
+        events, inbox = seam.topology.name("lab.events"), Inbox()
+        made: list[str] = []
+        await broker.listen(events, ("job.#",), inbox, made=lambda: made.append("now"))
+        assert made == []
+        await seam.connect(broker)
+        assert made == ["now"]
+        await broker.publish(seam.message(key="job.started", exchange="lab.events"))
+        await eventually(lambda: len(inbox) == 1)
+
+
 async def test_a_listener_is_told_when_its_queue_is_made(seam: Seam) -> None:
     """What is published from then on is not missed."""
     async with seam.open() as broker:

@@ -36,7 +36,10 @@ RECORDS: tuple[tuple[type[BaseModel], str], ...] = (
     ),
     (Event, "Exchange `lab.events`, routing key = its `name`."),
     (Output, "Part of an Event that completes a job."),
-    (Changes, "Exchange `lab.events`, routing key `job.changed`. Published by the tracker."),
+    (
+        Changes,
+        "Exchange `lab.events`, routing key `job.changed`. Published by the tracker, for all APIs.",
+    ),
     (Change, "Part of Changes."),
     (Heartbeat, "Exchange `lab.events`, routing key `worker.heartbeat`. Published by workers."),
     (Faults, "No message: the object `control/faults.json`; the routing key `control.changed` announces it."),

@@ -24,6 +24,7 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks
 
+from services.api.app import ENDLESS
 from services.common.messages import Event
 from tests.support.api import Api, answer, picture, running
 
@@ -74,6 +75,7 @@ def test_no_request_breaks_the_api(api: Api, mode: GenerationMode) -> None:
     schema = schemathesis.openapi.from_dict(answer(api.get("/openapi.json")))
     schema.config.update(base_url=api.url)
     operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
+    operations = [found for found in operations if found.path not in ENDLESS]
     assert len(operations) > 10
     seen: Counter[int] = Counter()
     with requests.Session() as session:

@@ -36,6 +36,26 @@ class Seam:
         finally:
             await self.remove()
 
+    @contextlib.asynccontextmanager
+    async def begun(self) -> AsyncIterator[Broker]:
+        """Give a broker that is not connected yet: `connect` waits until it is."""
+        if not self.url:
+            async with MemoryBroker(self.topology.declarations) as memory:
+                memory.connected = False
+                yield memory
+            return
+        try:
+            async with self.amqp() as broker:
+                yield broker
+        finally:
+            await self.remove()
+
+    async def connect(self, broker: Broker) -> None:
+        """Wait until a broker is connected."""
+        if isinstance(broker, MemoryBroker):
+            broker.connected = True
+        await broker.ready(READY_S)
+
     def amqp(self, url: str = "", confirm_timeout_s: float = 10.0) -> AmqpBroker:
         """Return a real broker that is not connected yet; `url` when it is reached another way."""
         return AmqpBroker(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ from labkit.stack import KEEP, WORKERS, Options
 from services.api.app import assemble, build
 from services.api.settings import ApiSettings
 from services.common.broker import Broker, Delivery, Handler
-from services.common.envelopes import heartbeat_envelope, job_envelope
+from services.common.envelopes import changes_envelope, heartbeat_envelope, job_envelope
 from services.common.jobs import JobStore
 from services.common.messages import Event, Heartbeat, Job
 from services.common.program import serving
@@ -186,19 +187,21 @@ class World:
                 portal.wrap_async_context_manager(serving(build(parts), settings)),
                 portal.wrap_async_context_manager(parts.listeners),
             ):
-                portal.call(lambda: broker.consume("image.jobs", self._complete, prefetch=1))
+                complete = functools.partial(self._complete, broker)
+                portal.call(lambda: broker.consume("image.jobs", complete, prefetch=1))
                 yield
             portal.call(broker.__aexit__)
             table.close()
 
-    async def _complete(self, delivery: Delivery) -> None:
+    async def _complete(self, broker: Broker, delivery: Delivery) -> None:
         job = Job.decode(delivery.body)
         now = time.time()
         clock = {**job.clock, "started": now, "fetched": now + 0.01, "processed": now + 0.06}
         clock |= {"stored": now + 0.07, "finished": now + 0.07}
         done = Event.of(job, "job.completed", attempt=1, clock=clock, worker="worker-1", queue="image.jobs")
         table = self.jobs()
-        await asyncio.to_thread(table.apply, [done])
+        changes = await asyncio.to_thread(table.apply, [done])
+        await broker.publish(changes_envelope(changes))
         table.close()
         delivery.ack()
 

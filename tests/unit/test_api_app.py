@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +32,8 @@ def test_the_index_leads_everywhere(api: Api) -> None:
     found = answer(api.get("/"))
     assert (found["name"], found["version"]) == ("Queue Lab API", VERSION)
     for path in found["links"].values():
-        assert api.get(path).status in (200, 405)
+        with contextlib.closing(api.http.request("GET", api.url + path, preload_content=False)) as response:
+            assert response.status in (200, 405)
 
 
 def test_the_version_is_the_project_s() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from services.api.errors import PROBLEMS
+from services.api.routes.events import MAX_JOB_IDS, wanted
 from services.api.routes.jobs import MAX_LISTED
 from services.api.routes.text import MAX_BODY_BYTES, MAX_MESSAGES, TextMessage
 from services.api.settings import ApiSettings
+from services.api.views import change_view
+from services.common.messages import Change
 from tests.support.api import Api, answer, running
 
 PAGE = Path("docs/api.md").read_text(encoding="utf-8")
@@ -34,7 +38,7 @@ def test_the_routes_are_those_of_the_app(api: Api) -> None:
     """Every route is on the page, and the page has no other."""
     paths = answer(api.get("/openapi.json"))["paths"]
     served = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
-    served |= {"GET /health", "GET /live", "GET /metrics"}
+    served |= {"GET /health", "GET /live", "GET /metrics", "GET /ws"}
     assert {row[0] for row in table("Routes")[1:]} == served
 
 
@@ -56,9 +60,20 @@ def test_the_fields_of_a_message_are_those_of_the_record() -> None:
     assert {row[0] for row in table("Send text jobs")[1:]} == set(TextMessage.model_fields)
 
 
+def test_the_fields_of_a_change_are_those_of_the_stream() -> None:
+    """Every field of a change is on the page, and no other; so is each filter."""
+    change = Change(seq=1, job_id="j", kind="text", status="queued", generation=1, attempt=1)
+    shown = [row[0] for row in table("Follow what changes")]
+    fields = {name for row in shown[1 : shown.index("parameter")] for name in row.split("`, `")}
+    assert fields == set(change_view(change))
+    filters = set(shown[shown.index("parameter") + 1 :])
+    assert filters == {"after", *inspect.signature(wanted).parameters}
+
+
 def test_the_limits_are_those_of_the_code() -> None:
     """Limits and settings that the page names are as the code has them."""
     assert f"at most {MAX_MESSAGES} messages and {MAX_BODY_BYTES // 1024**2} MiB" in PAGE
     assert f"1 to {MAX_LISTED}" in PAGE
+    assert f"up to {MAX_JOB_IDS} times" in PAGE
     named = {name.removeprefix("LAB_").lower() for name in re.findall(r"LAB_\w+", PAGE)}
     assert named <= set(ApiSettings.model_fields)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from labkit.client import ApiClient
 from tests.support.lab import World, picture
 
 
@@ -116,3 +121,41 @@ def test_an_api_that_is_away_is_said(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "did not answer" in result.stderr
     assert len(result.stderr.splitlines()) == 2
+
+
+@contextmanager
+def uploading(world: World) -> Iterator[None]:
+    """Upload one picture after the other while the block runs."""
+    over = threading.Event()
+
+    async def upload() -> None:
+        async with ApiClient(world.runtime.address("api")) as client:
+            while not over.is_set():
+                await client.upload(picture(), "photo.png", "rotate,90")
+                await asyncio.sleep(0.05)
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(asyncio.run, upload())
+        try:
+            yield
+        finally:
+            over.set()
+        done.result(10)
+
+
+def test_jobs_are_followed(world: World) -> None:
+    """Each change is a line, or a line of JSON, as soon as it happens."""
+    with uploading(world):
+        result = world.run("jobs", "--follow", "--limit", "2", "--operation", "rotate")
+        assert result.exit_code == 0
+        assert len(result.stdout.splitlines()) == 2
+        assert all("completed" in line and "rotate,90" in line for line in result.stdout.splitlines())
+        told = world.run("jobs", "-f", "-n", "2", "--json", "--status", "completed").stdout.splitlines()
+        assert [json.loads(line)["status"] for line in told] == ["completed", "completed"]
+
+
+def test_following_without_an_api_says_so(tmp_path: Path) -> None:
+    """A stack whose API does not answer is an error with a next step."""
+    result = World.make(tmp_path).up().run("jobs", "--follow")
+    assert result.exit_code == 1
+    assert "did not answer" in result.stderr

@@ -238,6 +238,18 @@ async def test_a_new_queue_closes_the_gap_before_it(desk: Desk) -> None:
         await follower.jobs("first", "missed", "third")
 
 
+async def test_a_feed_may_begin_before_its_broker(desk: Desk) -> None:
+    """It catches up as soon as there is a connection."""
+    desk.broker.connected = False
+    desk.store.apply([event("job.started", "early")])
+    async with Feed(desk.broker, Rows(desk.store)) as feed:
+        follower = Follower(feed, 0)
+        desk.broker.connected = True
+        await follower.jobs("early")
+        await desk.write("late")
+        await follower.jobs("early", "late")
+
+
 async def test_a_gap_larger_than_the_feed_keeps(desk: Desk) -> None:
     """Then each follower reads the table by itself, from its own place."""
     ids = names(3 * desk.kept)

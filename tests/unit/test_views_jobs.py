@@ -7,7 +7,7 @@ import pytest
 from labkit.links import Link, Login
 from labkit.queries import QUERIES
 from labkit.views.dlq import letters_table
-from labkit.views.jobs import job_page, waterfall
+from labkit.views.jobs import change_line, job_page, waterfall
 from labkit.views.links import links_table
 from labkit.views.query import query_page
 from labkit.views.status import status_page
@@ -75,3 +75,14 @@ def test_addresses_and_logins_are_never_cut(width: int) -> None:
     assert "http://127.0.0.1:23072" in found
     assert "p" * 20 in found
     assert ("in the browser" in found) is (width > 60)
+
+
+def test_a_change_is_a_line_of_a_narrow_screen() -> None:
+    """Time, job, status and what took how long; a failure says why."""
+    change = job(seq=1795338113758583, clock={"accepted": 1.0, "finished": 1.25})
+    assert change_line(change).plain.split() == [
+        *("09:01:53", change["job_id"], change["status"], "250", "ms"),
+        *(change["worker"], *"; ".join(change["operations"]).split()),
+    ]
+    failed = job(seq=1, status="failed", error_message="broken", attempts=4)
+    assert change_line(failed).plain.endswith("attempt 4 broken")
