@@ -7,18 +7,20 @@ from pathlib import Path
 import pytest
 
 from labkit.errors import BadValue, StartFailed
+from labkit.experiments import calibrate
+from labkit.experiments.calibrate import Calibration
 from labkit.labs import content
 from labkit.labs.content import LABS, Lab
-from labkit.labs.desk import Desk, Places, is_right
+from labkit.labs.desk import RECORDED, Desk, Places, is_right
 from labkit.labs.handin import hand_in
 from labkit.report.handin import page
 from labkit.runtime.base import Notify, ignore
 from labkit.runtime.fake import FakeRuntime
 from labkit.stack import KEEP, Options
-from tests.support.desks import LAB, small_lab
+from tests.support.desks import LAB, desk, small_lab
 from tests.support.lab import World
 
-RECORDED = [lab for lab in content.everything() if lab.file.replay]
+READ = [lab for lab in content.everything() if lab.file.replay]
 LARGEST_BYTES = 150_000
 
 
@@ -39,7 +41,7 @@ def sat(world: World) -> Desk:
     return Desk(world.runtime, lambda: world.lab().access(), places, machine)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("lab", RECORDED, ids=lambda lab: lab.name)
+@pytest.mark.parametrize("lab", READ, ids=lambda lab: lab.name)
 def test_a_lab_is_done_by_reading(sat: Desk, lab: Lab) -> None:
     """All checks pass on the recorded runs, and what they measured is what is right on that machine."""
     sat.begin(lab, replay=True)
@@ -51,7 +53,7 @@ def test_a_lab_is_done_by_reading(sat: Desk, lab: Lab) -> None:
     assert sat.question(lab)
 
 
-@pytest.mark.parametrize("lab", RECORDED, ids=lambda lab: lab.name)
+@pytest.mark.parametrize("lab", READ, ids=lambda lab: lab.name)
 def test_recorded_runs_are_small(lab: Lab) -> None:
     """They are a part of every download."""
     assert sum(path.stat().st_size for path in lab.recorded.rglob("*") if path.is_file()) < LARGEST_BYTES
@@ -108,3 +110,18 @@ def test_reading_and_a_recorded_run_belong_together(tmp_path: Path) -> None:
     text = LAB.replace("minutes = 5", 'minutes = 5\nreplay = "labs/00-small/run"')
     with pytest.raises(BadValue, match="steps of reading"):
         content.read(small_lab(tmp_path, text=text))
+
+
+def test_the_recorded_machine_counts(tmp_path: Path) -> None:
+    """An answer that depends on the machine is that of the one on which the run was made."""
+    text = LAB.replace('answer = "jobs / 2"', 'answer = "parallel"').replace("jobs = 4", "workers = 4")
+    text = text.replace("minutes = 5", 'minutes = 5\nreplay = "labs/00-small/run"')
+    reading = '[[reading]]\ntitle = "Read"\ncommand = "results show {run}"\n\n[transfer]'
+    folder = small_lab(tmp_path, text=text.replace("[transfer]", reading))
+    calibrate.save(folder / "run" / RECORDED, Calibration(allowed=8, speedup={2: 2.0, 4: 3.5}))
+    at = desk(World.make(tmp_path), tmp_path)
+    numbers = []
+    for replay in (False, True):
+        at.begin(at.lab(), replay=replay)
+        numbers.append(at.truths(at.lab())["sum"])
+    assert numbers == [2.0, 3.5]
