@@ -60,9 +60,9 @@ def show_following(context: Context, desk: Desk, chosen: Lab) -> None:
     """Say which lab comes next."""
     later = desk.following(chosen)
     if later is None:
-        context.say("That was the last lab.")
+        context.say(f"That was the last lab. Make the page that you hand in: {command('lab report')}")
     else:
-        context.say(f"Next: {command(f'lab start {later.number}')}   ({later.file.title})")
+        tell(context, f"Next: {command(f'lab start {later.number}')}\n      {later.file.title}")
 
 
 def tell(context: Context, text: str, style: str = "") -> None:

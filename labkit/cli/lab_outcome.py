@@ -17,6 +17,7 @@ from labkit.cli.live import page
 from labkit.cli.options import AsJson, Yes, examples
 from labkit.cli.results import near
 from labkit.errors import BadValue, LabError
+from labkit.labs.amounts import number
 from labkit.views.style import COMMAND
 from labkit.words import command
 
@@ -54,6 +55,7 @@ def check(
             context.out.print(view.check_lines(outcome, context.here, found[-1] if found else None))
             found.append(outcome)
     context.out.print(view.verdict_line(found))
+    _show_way_on(context, desk, chosen, found)
     if all(outcome.outcome for outcome in found):
         _ask_transfer(context, desk, chosen, answer)
     _show_code(context, desk, chosen)
@@ -124,6 +126,16 @@ def report(
         typer.launch(place.as_uri())
 
 
+def _show_way_on(context: Context, desk: Desk, chosen: Lab, found: Sequence[Checked]) -> None:
+    """Tell somebody who did all steps, and whose computer was busy, that the class can go on."""
+    outcomes = [outcome.outcome for outcome in found]
+    began = desk.state(chosen).step >= len(desk.steps(chosen)) and True in outcomes
+    later = desk.following(chosen)
+    if began and None in outcomes and False not in outcomes and later is not None:
+        on = command(f"lab start {later.number}")
+        tell(context, f"Unknown is not wrong. No time to do it again? Go on, and come back later: {on}")
+
+
 def _ask_transfer(context: Context, desk: Desk, chosen: Lab, answer: float | None) -> None:
     """Ask the last question, unless it was answered before."""
     state = desk.state(chosen)
@@ -142,7 +154,7 @@ def _answer(context: Context, desk: Desk, chosen: Lab, answer: float | None) -> 
     transfer = chosen.file.transfer
     while True:
         unit = f" ({transfer.unit})" if transfer.unit else ""
-        value = typer.prompt(f"Your answer{unit}", type=float) if answer is None else answer
+        value = _typed(context, f"Your answer{unit}", transfer.unit) if answer is None else answer
         given = desk.answer(chosen, value)
         if given.right:
             tell(context, f"Right. {transfer.why}", "green")
@@ -152,6 +164,15 @@ def _answer(context: Context, desk: Desk, chosen: Lab, answer: float | None) -> 
             tell(context, f"Not quite. {transfer.hint}", "yellow")
         if answer is not None or desk.state(chosen).passed_at is not None:
             return
+
+
+def _typed(context: Context, asked: str, unit: str) -> float:
+    """Ask until a number is typed."""
+    while True:
+        try:
+            return number(typer.prompt(asked), unit)
+        except BadValue as error:
+            context.complain(error)
 
 
 def _show_code(context: Context, desk: Desk, chosen: Lab) -> None:

@@ -70,6 +70,8 @@ def start(
         context.say(view.replay_words(_cores(chosen)), style="yellow")
     elif state.prepared_at is None or elsewhere:
         _make_ready(context, desk, chosen, assume_yes=yes)
+        if state.step > 1:
+            tell(context, view.BACK_AGAIN, "yellow")
     _predict(context, desk, chosen, predict or (), why)
     if desk.state(chosen).step == 0:
         desk.next(chosen)

@@ -20,6 +20,7 @@ from labkit.install import wheels
 from labkit.install.environment import ensure
 from labkit.labs import bundle as bundling
 from labkit.labs import prepare as preparing
+from labkit.labs.amounts import printable
 from labkit.labs.progress import load, path, save
 from labkit.settings import program_settings
 from labkit.stack import Options
@@ -28,6 +29,9 @@ from labkit.views.style import size
 from labkit.words import command
 
 app = typer.Typer()
+
+LONGEST = 40
+"""Of a student's name; it is part of each code."""
 
 
 @app.command(
@@ -108,7 +112,7 @@ def _student(lab: Lab, typed: str | None) -> str:
     """Return the student's name, and keep it for the labs."""
     place = path(lab.runtime.project)
     known = load(place)
-    student = " ".join((typed or known.student or _asked(lab)).split())
+    student = printable(typed or known.student or _asked(lab))[:LONGEST].strip()
     if student != known.student:
         save(place, replace(known, student=student))
     return student

@@ -87,7 +87,7 @@ class Environment:
         current = self._usable()
         if current is None:
             require_venv(assume_yes=assume_yes)
-            say("Setting up Queue Lab's own Python environment in .venv (once, about a minute) ...")
+            say("Setting up Queue Lab's own Python in .venv (once, about a minute) ...")
             current = self._create(keep_open)
         else:
             say("Updating Queue Lab's Python packages in .venv ...")

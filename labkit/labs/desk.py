@@ -13,7 +13,7 @@ from labkit.errors import BadValue
 from labkit.experiments import calibrate
 from labkit.experiments.calibrate import Calibration
 from labkit.experiments.formulas import evaluate, used_names
-from labkit.labs import checks, content, progress, staging
+from labkit.labs import amounts, checks, content, progress, staging
 from labkit.labs.content import CHECK, EXERCISE, SOLUTION, Lab, Predict, Step, Transfer
 from labkit.labs.evidence import Evidence
 from labkit.labs.progress import Answer, Checked, LabProgress, Prediction, Progress
@@ -304,10 +304,7 @@ def _near(value: float, expected: float, asked: Transfer) -> bool:
 def _read(asked: Predict, text: str) -> float | str:
     if asked.kind == "choice":
         return _choice(asked, text.strip())
-    try:
-        return float(text.strip().replace(",", ".").removesuffix(asked.unit or "\0").strip())
-    except ValueError:
-        raise BadValue(f"{text!r} is no number.", "Type a number such as 12 or 0.5.") from None
+    return amounts.number(text, asked.unit)
 
 
 def _choice(asked: Predict, text: str) -> str:
@@ -315,7 +312,10 @@ def _choice(asked: Predict, text: str) -> str:
         return asked.choices[int(text) - 1]
     found = [choice for choice in asked.choices if choice.lower() == text.lower()]
     if not found:
-        raise BadValue(f"{text!r} is none of the choices.", f"Type a number from 1 to {len(asked.choices)}.")
+        raise BadValue(
+            f"{amounts.printable(text)!r} is none of the choices.",
+            f"Type a number from 1 to {len(asked.choices)}.",
+        )
     return found[0]
 
 

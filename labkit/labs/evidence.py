@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 FOUND = 200
 PAGE = 200
+FIRST, BEHIND_S = 5, 3.0
+"""Where none of the first five jobs is started within 3 s, others were waiting before them."""
 
 WRONG = {
     ("ack", "early"): (
@@ -103,7 +105,15 @@ class Evidence:
         if newest.state == "running":
             raise NotKnown("The run is still under way.", "Wait until it has ended.")
         if newest.state != "finished":
-            raise NotKnown("The run was stopped before its end.", f"Once more: {command(do)}")
+            raise NotKnown(
+                "The run was stopped before its end.",
+                f"Wait until no job waits ({command('status')}), then once more: {command(do)}",
+            )
+        if _waited_behind_others(newest):
+            raise NotKnown(
+                "Jobs of an earlier run were still waiting when it began.",
+                f"Wait until no job waits ({command('status')}), then once more: {command(do)}",
+            )
         self._used[newest.directory] = newest
         return newest
 
@@ -220,6 +230,13 @@ def fingerprint(path: Path) -> str:
         file = path / name
         digest.update(file.read_bytes() if file.is_file() else b"")
     return digest.hexdigest()
+
+
+def _waited_behind_others(run: RunFiles) -> bool:
+    """Return whether even the first jobs waited long: the queue was not empty, or nobody worked."""
+    first = sorted((record for record in run.records if record.sent_at), key=lambda one: one.sent_at or 0.0)
+    waits = [one.clock["started"] - (one.sent_at or 0.0) for one in first[:FIRST] if "started" in one.clock]
+    return bool(waits) and min(waits) > BEHIND_S
 
 
 def _is_load(run: RunFiles, jobs: int, work_s: Sequence[float], *, image: bool) -> bool:

@@ -9,9 +9,10 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from labkit.experiments.formulas import used_names
 from labkit.labs.amounts import amount
 from labkit.labs.content import Lab, Predict, Stack, Step
-from labkit.labs.desk import is_right
+from labkit.labs.desk import MACHINE, is_right
 from labkit.labs.devcheck import Found
 from labkit.labs.progress import Checked, LabProgress, Progress
 from labkit.views.style import COMMAND, FAINT, house_table, plural
@@ -73,6 +74,12 @@ def ready_words(stack: Stack) -> str:
     """Return the state in which the lab begins, in a line."""
     limit = f"prefetch {stack.prefetch}" if stack.prefetch else "no prefetch limit"
     return f"Ready: {plural(stack.workers, 'worker')}, {limit}, layout {stack.layout}, no job waits."
+
+
+BACK_AGAIN = (
+    "The stack is as at the beginning of this lab. What earlier steps changed in it (scale, up, chaos) "
+    "has to be typed again."
+)
 
 
 def replay_words(cores: float | None) -> str:
@@ -180,9 +187,14 @@ def _compared(guess: Guess) -> list[RenderableType]:
     sign, style = _SIGNS[True] if right else ("≠", "yellow")
     line = Text.assemble("", (f"{sign} ", style), asked.question)
     said = Text.assemble("you: ", (amount(guess.value, asked.unit), "bold"))
-    said.append(f"   by arithmetic: {amount(guess.truth, asked.unit)}" if asked.kind == "number" else "")
-    if asked.kind == "choice":
-        said.append(f"   it is: {guess.truth}")
+    said.append(f"   {_source(asked)}: {amount(guess.truth, asked.unit)}")
     if guess.measured is not None:
         said.append(f"   measured: {amount(guess.measured, asked.unit)}")
     return [line, _indented(said), _indented(Text(asked.why, style=FAINT))]
+
+
+def _source(asked: Predict) -> str:
+    """Say where the truth comes from: a choice, this computer's speed, or arithmetic alone."""
+    if asked.kind == "choice":
+        return "it is"
+    return "this computer can" if used_names(asked.answer) & MACHINE else "by arithmetic"

@@ -13,7 +13,7 @@ from labkit.views.style import COMMAND, FAINT
 from services.common.topology import Layout
 
 _SCALE: Mapping[Layout, tuple[str, str]] = {
-    "single": ("scale 3", "three workers instead of one"),
+    "single": ("scale 3", "three workers"),
     "per-operation": ("scale convert=3", "three workers for convert"),
 }
 

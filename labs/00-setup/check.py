@@ -13,14 +13,14 @@ from labkit.labs.evidence import Evidence
 from labkit.words import command
 
 SIZE = (320, 240)
-UPLOAD = "lab next"
+UPLOAD = "Do step 2; all steps are in labs/00-setup/README.md."
 
 
 def uploaded(evidence: Evidence) -> Mapping[str, Any]:
     """Return the newest picture that was sent."""
     found = [job for job in evidence.pictures() if job["file_name"] == "photo.jpg"]
     if not found:
-        raise NotKnown("photo.jpg was not sent since your prediction.", f"See the step: {command(UPLOAD)}")
+        raise NotKnown("photo.jpg was not sent since your prediction.", UPLOAD)
     return found[0]
 
 
@@ -62,7 +62,7 @@ def the_result_is_a_picture(evidence: Evidence) -> Outcome:
     if not (size[0] <= SIZE[0] and size[1] <= SIZE[1]):
         return Failed(
             f"The result has {size[0]}x{size[1]} pixels, not up to 320x240.",
-            f"Send it again as the step says: {command(UPLOAD)}",
+            UPLOAD,
         )
     return Passed(f"{size[0]}x{size[1]} pixels, {len(data) / 1000:.0f} kB")
 

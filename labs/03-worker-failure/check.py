@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labkit.control.marks import Mark
-from labkit.labs.checks import Failed, NotKnown, Outcome, Passed, check
+from labkit.labs.checks import Failed, NotKnown, Outcome, Passed, Unknown, check
 from labkit.labs.evidence import Evidence
 from labkit.runs.read import RunFiles
 from labkit.words import command
@@ -45,7 +45,8 @@ def away_s(evidence: Evidence, run: RunFiles) -> float:
     back = [mark.at for mark in run.marks if mark.kind == "back" and mark.target == killed.target]
     if not back:
         raise NotKnown(
-            "The worker was not kept away.", f"Send the jobs again, and in a second terminal: {command(KILL)}"
+            f"{killed.target} did not stay away, or was not back before the last job was done.",
+            f"Send the jobs again, and about 5 s later in a second terminal: {command(KILL)}",
         )
     return back[0] - killed.at
 
@@ -89,9 +90,9 @@ def the_time_fits(evidence: Evidence) -> Outcome:
     took = evidence.measure("duration_s", run)
     low, high = (JOBS + away) / WORKERS - 1, (JOBS + away + 1 + STARTS_S) / WORKERS + 1
     if len(evidence.marks(run, "kill")) == 1 and not low <= took <= high:
-        return Failed(
+        return Unknown(
             f"It took {took:.1f} s, and {low:.0f} to {high:.0f} s were due, with {away:.0f} s away.",
-            f"Kill it earlier, so that it is back before the end: {command(DO)}",
+            f"Close other programs, and do it again; kill it about 5 s after: {command(DO)}",
         )
     return Passed(f"{took:.1f} s, with a worker away for {away:.1f} s")
 

@@ -11,6 +11,8 @@ from labkit.words import command
 
 SENT = 50
 TRIES = 4
+FAULT = "injected_fault"
+"""The reason that `chaos fail-rate` gives."""
 Job = Mapping[str, Any]
 
 
@@ -55,7 +57,7 @@ def pear(evidence: Evidence) -> Job:
     """Return the good picture that met a passing fault."""
     found = named(evidence, "pear")
     if not found:
-        raise NotKnown("The good picture was not sent yet.", f"See the step: {command('lab next')}")
+        raise NotKnown("The good picture was not sent yet.", f"Your step: {command('lab start')}")
     return found[0]
 
 
@@ -107,7 +109,7 @@ def the_fault_was_mended(evidence: Evidence) -> Outcome:
 @check
 def a_replay_cured_the_good_one(evidence: Evidence) -> Outcome:
     """The replay cured the job whose cause was gone."""
-    return Passed(f"{cured(evidence)['file_name']}: completed at the second go")
+    return Passed(f"{cured(evidence)['file_name']}: completed when it was sent again")
 
 
 @check
@@ -116,6 +118,11 @@ def a_replay_did_not_cure_the_damaged_one(evidence: Evidence) -> Outcome:
     job = damaged(evidence)
     if job["generation"] < 2:
         return Unknown("It was not sent again yet.", f"Type: {command('dlq replay --all')}")
+    if job["error_code"] == FAULT:
+        return Unknown(
+            "The fault was still on when you sent it again, and this time it failed of that.",
+            f"Mend first ({command('chaos clear')}), then: {command('dlq replay --all')}",
+        )
     return Passed(f"failed again: {job['error_code'] or job['reason']}")
 
 

@@ -36,9 +36,9 @@ def prefetch_one_shares_the_work(evidence: Evidence) -> Outcome:
     """With prefetch 1 both workers work until the end."""
     found = took(evidence, 1)
     if abs(found - ONE_S) > WITHIN_S:
-        return Failed(
-            f"It took {found:.1f} s, and {ONE_S:.1f} s were due.",
-            f"With two workers and prefetch 1 (up --prefetch 1) once more: {command(DO)}",
+        return Unknown(
+            f"It took {found:.1f} s, and {ONE_S:.1f} s were due: other programs may have run.",
+            f"{command('up --prefetch 1')}, {command('scale 2')}, then: {command(DO)}",
         )
     return Passed(f"{found:.1f} s")
 
@@ -48,9 +48,9 @@ def no_limit_gives_one_all_slow_jobs(evidence: Evidence) -> Outcome:
     """Without a limit one worker gets all slow jobs."""
     found = took(evidence, NO_LIMIT)
     if abs(found - UNLIMITED_S) > WITHIN_S:
-        return Failed(
-            f"It took {found:.1f} s, and {UNLIMITED_S:.1f} s were due.",
-            f"With two workers and prefetch 0 once more: {command(DO)}",
+        return Unknown(
+            f"It took {found:.1f} s, and {UNLIMITED_S:.1f} s were due: other programs may have run.",
+            f"{command('up --prefetch 0')}, {command('scale 2')}, then: {command(DO)}",
         )
     return Passed(f"{found:.1f} s")
 

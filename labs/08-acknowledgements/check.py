@@ -20,16 +20,17 @@ def trial(evidence: Evidence) -> Trial:
 
 def stuck(found: Trial) -> NotSo:
     """Say why it may have stopped before the tenth message."""
+    done = f"{found.before} message{'' if found.before == 1 else 's'}"
     if found.output:
-        return NotSo(f"It did {found.before} messages. Its last words:\n{found.output}", f"Mend it. {CHECK}")
+        return NotSo(f"It did {done}. Its last words:\n{found.output}", f"Mend it. {CHECK}")
     if found.before and found.handed_out <= 1:
         return NotSo(
-            f"It did {found.before} messages, and then waited for ever: with a prefetch limit the broker "
+            f"It did {done}, and then waited for ever: with a prefetch limit the broker "
             "sends no more until you acknowledge.",
             f"Call basic_ack for each message. {CHECK}",
         )
     return NotSo(
-        f"It printed `done N` for {found.before} messages only.",
+        f"It printed `done N` for {done} only.",
         f"Leave the print line as it is, with flush=True. {CHECK}",
     )
 
