@@ -67,7 +67,7 @@ def start(
     context.out.print(view.opening(chosen, desk.missing(chosen)))
     elsewhere = before != chosen.name or not context.runtime.instances()
     if state.replay:
-        context.say(view.replay_words(_cores(chosen)), style="yellow")
+        tell(context, view.replay_words(_cores(chosen)), "yellow")
     elif state.prepared_at is None or elsewhere:
         _make_ready(context, desk, chosen, assume_yes=yes)
         if state.step > 1:

@@ -108,7 +108,7 @@ def backlog(picture: Picture, width: int) -> Text:
         f"backlog {_count(picture.backlog)}",
         f"arriving {_rate(picture.arriving_per_s)}/s",
         f"finished {_rate(picture.completed_per_s)}/s",
-        f"empty in {_UNKNOWN if picture.drain_s is None else style.coarse(picture.drain_s)}",
+        f"work for {_UNKNOWN if picture.drain_s is None else style.coarse(picture.drain_s)}",
     ]
     return Text(fit(" · ".join(parts), width), style="bold", end="")
 
