@@ -37,6 +37,9 @@ EVENTS = (
     "events_applied",
     "events_delayed",
     "notification_sent",
+    "webhook_delivered",
+    "webhook_retried",
+    "webhook_failed",
     "request_failed",
 )
 

@@ -36,6 +36,10 @@ stage_seconds = Histogram(
 worker_busy_seconds = Counter("worker_busy_seconds_total", "Time with at least one job in hand.")
 worker_jobs_in_hand = Gauge("worker_jobs_in_hand", "Jobs delivered and not acknowledged.")
 notifications = Counter("notifications_total", "Notifications sent.", ["outcome"])
+webhook_attempts = Counter("webhook_attempts_total", "Webhooks posted, by what became of it.", ["outcome"])
+webhook_seconds = Histogram(
+    "webhook_duration_seconds", "From the connection to the receiver's answer.", buckets=_SECONDS
+)
 
 
 @functools.cache
