@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -206,8 +207,13 @@ def _described(error: Exception) -> tuple[str, str]:
         return "target_refused", str(cause)
     for kind, code, words in _ERRORS:
         if isinstance(error, kind):
-            return code, words.format(getattr(cause, "strerror", "") or "the connection ended")
+            return code, words.format(_reason(cause))
     return "bad_answer", "the receiver's answer was no HTTP"
+
+
+def _reason(error: object) -> str:
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if isinstance(number, int) and number > 0 else "the connection ended"
 
 
 def _error(code: str, message: str) -> dict[str, Any]:
