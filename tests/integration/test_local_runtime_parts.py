@@ -34,6 +34,7 @@ from labkit.runtime.private import make_private_dir, own_files, write_private
 from labkit.runtime.record import Record, in_force, read_record, record_path
 from labkit.settings import LabSettings
 from labkit.stack import Options
+from services.common.signatures import check_secret
 
 STATE = LocalState(
     port_offset=300,
