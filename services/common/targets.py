@@ -71,8 +71,11 @@ def permitted(address: str, *, allow_private: bool) -> bool:
 
 
 def origin(url: str) -> str:
-    """Return the host and port of a URL that `check_url` has seen; what a log may show of it."""
-    return urlsplit(url).netloc.lower()
+    """Return the host and port of a URL, all that a log may show of it; empty when it cannot be read."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2].lower()
+    except ValueError:
+        return ""
 
 
 def _split(url: str) -> SplitResult:

@@ -1,8 +1,8 @@
 """Webhooks from their queue to their receivers, in several attempts.
 
 The wait between two attempts is spent in a queue of the broker, so it outlives this program. Each receiver
-has a few lanes. What would wait too long for one goes through the retry queue of 1 s meanwhile, without
-counting as an attempt: so a receiver that is dead or slow fills neither the lanes nor the hands of others.
+has a few lanes. What would wait too long for one goes through a retry queue meanwhile, without counting as
+an attempt: so a receiver that is dead or slow fills neither the lanes nor the hands of others.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import contextlib
 import logging
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from services.common import dead_letters, metrics
 from services.common.broker import Broker, Delivery, Subscription
@@ -34,7 +34,13 @@ DRAIN_S = 5.0
 @dataclass(slots=True)
 class _Receiver:
     lanes: asyncio.Semaphore
-    held: int = field(default=0)
+    held: int = 0
+    failing: bool = False
+
+    @property
+    def pause_s(self) -> int:
+        """How long to leave what is too much: long when nothing gets through, since each return costs."""
+        return RETRY_DELAYS_S[-1 if self.failing else 0]
 
 
 class Courier:
@@ -84,13 +90,13 @@ class Courier:
             origin(webhook.callback_url), _Receiver(asyncio.Semaphore(self._per_host))
         )
         if receiver.held >= IN_LINE:
-            await self._send_later(webhook, RETRY_DELAYS_S[0])
+            await self._send_later(webhook, receiver.pause_s)
             delivery.ack()
             return
         async with self._lane(receiver, webhook):
             if self._stopping:
                 return  # not settled: it goes back to its queue with the connection
-            await self._attempt(webhook)
+            receiver.failing = not await self._attempt(webhook)
             delivery.ack()
 
     @contextlib.asynccontextmanager
@@ -104,13 +110,15 @@ class Courier:
             if not receiver.held:
                 self._receivers.pop(origin(webhook.callback_url), None)
 
-    async def _attempt(self, webhook: Webhook) -> None:
+    async def _attempt(self, webhook: Webhook) -> bool:
+        """Make an attempt, to its end; return whether the receiver took it."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine runs in a task
         self._under_way.add(task)
         try:
             posted = await self._poster.post(webhook)
             await self._conclude(webhook, posted)
+            return posted.error_code is None
         finally:
             self._under_way.discard(task)
 

@@ -21,9 +21,10 @@ from services.common.topology import (
 )
 from services.notifier.courier import IN_LINE, Courier
 from services.notifier.notifier import LogChannel, Notification, Notifier
-from services.notifier.poster import Posted
+from services.notifier.poster import HttpPoster, Posted
 from services.notifier.webhooks import WebhookChannel, webhook_of
 from tests.support.examples import event
+from tests.support.receiver import SECRET
 from tests.support.waiting import eventually
 from tests.support.workshop import RecordingBroker
 
@@ -216,6 +217,25 @@ async def test_a_dead_receiver_holds_up_nobody() -> None:
         await eventually(lambda: len(attempts(broker)) == 620, within_s=30)
 
 
+async def test_a_failing_receiver_is_left_alone_longer() -> None:
+    """What is too much for a receiver that fails is parked for 15 s: each return costs the broker."""
+    broker, _ = await started(hands := Hands(), per_host=1)
+    hands.outcome = DOWN
+    async with broker:
+        hands.go[BAD].clear()
+        await send(broker, *(webhook(number, callback_url=BAD) for number in range(IN_LINE)))
+        await eventually(lambda: hands.under_way == 1)
+        hands.go[BAD].set()
+        await eventually(lambda: attempts(broker))
+        hands.go[BAD].clear()
+        await send(broker, *(webhook(number, callback_url=BAD) for number in range(100, 150)))
+
+        async def parked() -> bool:
+            return (await broker.depth(retry_queue(NOTIFIER_WEBHOOKS, 15))).ready > 0
+
+        await eventually(parked)
+
+
 async def test_the_lanes_are_bounded() -> None:
     """No more attempts are under way at once than the settings say."""
     broker, courier = await started(hands := Hands(), at_once=5, per_host=3)
@@ -276,6 +296,18 @@ async def test_bytes_that_are_no_webhook_are_buried() -> None:
             return (await broker.depth(DEAD_LETTER)).ready == 1
 
         await eventually(buried)
+
+
+async def test_a_url_that_cannot_be_read_ends_there() -> None:
+    """A webhook that no API has checked is told to be wrong, and does not come again."""
+    broker = RecordingBroker()
+    poster = HttpPoster(SECRET, timeout_s=1, allow_private=True)
+    async with broker, poster:
+        await Courier(broker, poster, at_once=1, per_host=1, instance="notifier-1").start()
+        await send(broker, webhook(callback_url="http://[::1"))
+        await eventually(lambda: attempts(broker))
+        assert (attempts(broker)[0].outcome, attempts(broker)[0].error_code) == ("failed", "bad_callback_url")
+        assert await unsettled(broker) == 0
 
 
 def test_an_event_knows_where_to_call() -> None:

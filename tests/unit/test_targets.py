@@ -105,3 +105,5 @@ def test_private_urls_are_fine_when_allowed() -> None:
 def test_a_log_shows_the_host_only() -> None:
     """What a path or a query may hold is left out."""
     assert origin("https://Example.org:8443/hook/secret?token=1") == "example.org:8443"
+    assert origin("https://user:password@example.org/") == "example.org"
+    assert origin("http://[::1") == ""
