@@ -60,10 +60,19 @@ class ApiClient:
             await self._session.close()
 
     async def upload(
-        self, image: bytes, filename: str, operations: str, *, priority: int = 0, key: str = ""
+        self,
+        image: bytes,
+        filename: str,
+        operations: str,
+        *,
+        priority: int = 0,
+        key: str = "",
+        callback_url: str = "",
     ) -> Answer:
         """Upload one image; the same image with the same idempotency key is the same job."""
         form = _form({"file": [(filename, image)]}, operations, priority)
+        if callback_url:
+            form.add_field("callback_url", callback_url)
         return await self.send("POST", "/upload", data=form, headers=_keyed(key))
 
     async def upload_batch(

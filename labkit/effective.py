@@ -14,6 +14,7 @@ from services.common.settings import (
     LayoutSettings,
     LimitSettings,
     StorageSettings,
+    TargetSettings,
 )
 
 MASK = "***"
@@ -21,7 +22,7 @@ MASK = "***"
 # Each runtime provides these itself.
 _PROVIDED = ("amqp_url", "s3_endpoint", "s3_access_key", "s3_secret_key")
 
-_PROGRAMS = (BrokerSettings, StorageSettings, LayoutSettings, LimitSettings)
+_PROGRAMS = (BrokerSettings, StorageSettings, LayoutSettings, LimitSettings, TargetSettings)
 _SECRET = re.compile(r"SECRET|PASSWORD|TOKEN|COOKIE")
 _PASSWORD_IN_URL = re.compile(r"(?<=://)([^:/@]*):[^@]*(?=@)")
 

@@ -29,7 +29,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Login:
-    """What to type into the login page of `name`. A secret."""
+    """What to type into the login page of `name`; of webhooks, what verifies a signature. A secret."""
 
     name: str
     user: str
@@ -61,7 +61,7 @@ def main_links(runtime: Runtime) -> list[Link]:
 
 
 def logins(environment: dict[str, str]) -> list[Login]:
-    """Return the logins in the variables of a stack: the broker's and the object store's."""
+    """Return the secrets in the variables of a stack: of the broker, the object store and webhooks."""
     broker = urlsplit(environment.get("LAB_AMQP_URL", ""))
     found = []
     if broker.username and broker.password:
@@ -69,6 +69,8 @@ def logins(environment: dict[str, str]) -> list[Login]:
     if "LAB_S3_SECRET_KEY" in environment:
         user = environment.get("LAB_S3_ACCESS_KEY", "")
         found.append(Login("object-store", user, environment["LAB_S3_SECRET_KEY"]))
+    if environment.get("LAB_WEBHOOK_SECRET"):
+        found.append(Login("webhooks", "", environment["LAB_WEBHOOK_SECRET"]))
     return found
 
 

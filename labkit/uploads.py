@@ -38,9 +38,14 @@ class Upload:
         return bool(self.error) or self.status in ENDED
 
 
-async def send(client: ApiClient, paths: Sequence[Path], operations: str) -> list[Upload]:
+async def send(
+    client: ApiClient, paths: Sequence[Path], operations: str, callback_url: str = ""
+) -> list[Upload]:
     """Upload the files one after the other. Raises ApiUnreachable."""
-    return [_upload(path, await client.upload(_read(path), path.name, operations)) for path in paths]
+    return [
+        _upload(path, await client.upload(_read(path), path.name, operations, callback_url=callback_url))
+        for path in paths
+    ]
 
 
 async def follow(

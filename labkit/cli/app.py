@@ -32,6 +32,7 @@ from labkit.cli import (
     notebook,
     prepare,
     results,
+    webhook,
 )
 from labkit.cli.context import Lab
 from labkit.cli.options import CLASS, PANELS, PortOffset, ProjectName, RuntimeKind
@@ -102,6 +103,7 @@ GROUPS = (
     look,
     instances,
     jobs,
+    webhook,
     dlq,
     db,
     chaos,

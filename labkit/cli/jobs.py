@@ -40,11 +40,14 @@ def upload(
         str, typer.Option("--operations", "-o", help="What to do, in order, separated by ; or |.")
     ] = "resize",
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait for the results.")] = False,
+    callback: Annotated[
+        str, typer.Option(metavar="URL", help="Where the end of each job is told: see webhook listen.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Send pictures into the pipeline."""
     lab = Lab.of(ctx)
-    done = asyncio.run(_upload(lab, files, operations, wait=wait))
+    done = asyncio.run(_upload(lab, files, operations, callback, wait=wait))
     lab.show(uploads_table(done), [_record(entry) for entry in done], as_json=as_json)
     if any(entry.status in ("refused", "failed") for entry in done):
         raise typer.Exit(1)
@@ -56,9 +59,11 @@ def job(
     job_id: Annotated[str, typer.Argument(metavar="ID", help="As upload and jobs print it.")],
     as_json: AsJson = False,
 ) -> None:
-    """Show one job: what became of it, where its time went."""
+    """Show one job: what became of it, where its time went, who was told."""
     lab = Lab.of(ctx)
     found = lab.fetch(f"/jobs/{job_id}")
+    if told := found["links"].get("webhooks"):
+        found["webhooks"] = lab.fetch(told)
     lab.show(job_page(found, lab.here(command(f"logs {found['worker']}"))), found, as_json=as_json)
 
 
@@ -101,9 +106,11 @@ def retry(
     lab.say(f"Sent again, generation {done['generation']}. Follow it: {command(f'job {job_id}')}")
 
 
-async def _upload(lab: Lab, files: Sequence[Path], operations: str, *, wait: bool) -> list[Upload]:
+async def _upload(
+    lab: Lab, files: Sequence[Path], operations: str, callback: str, *, wait: bool
+) -> list[Upload]:
     async with api(lab.running().address("api")) as client:
-        sent = await uploads.send(client, files, operations)
+        sent = await uploads.send(client, files, operations, callback)
         if not wait:
             return sent
         with page(lab) as show:

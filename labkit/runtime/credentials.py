@@ -1,20 +1,22 @@
 import json
 import secrets
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 from labkit.runtime.private import write_private
+from services.common.signatures import draw_secret
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """Passwords of one project's own broker and store; they never appear in a log or a repr."""
+    """One project's own secrets: broker, store, webhooks; they never appear in a log or a repr."""
 
     amqp_user: str = "lab"
     amqp_password: str = field(default="", repr=False)
     erlang_cookie: str = field(default="", repr=False)
     s3_access_key: str = "lab"
     s3_secret_key: str = field(default="", repr=False)
+    webhook_secret: str = field(default="", repr=False)
 
     @classmethod
     def generate(cls) -> "Credentials":
@@ -23,17 +25,23 @@ class Credentials:
             amqp_password=secrets.token_urlsafe(24),
             erlang_cookie=secrets.token_hex(20),
             s3_secret_key=secrets.token_urlsafe(24),
+            webhook_secret=draw_secret(),
         )
 
     @classmethod
     def keep(cls, path: Path) -> "Credentials":
-        """Read the credentials kept in the file; on first use generate them and write it (mode 0600)."""
+        """Read the credentials kept in the file (mode 0600); draw what it lacks, all on first use."""
         try:
-            return cls.decode(path.read_text(encoding="utf-8"))
+            kept = cls.decode(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            fresh = cls.generate()
-            write_private(path, json.dumps(asdict(fresh), indent=2))
-            return fresh
+            kept = cls()
+        lacking = [name for name, value in asdict(kept).items() if not value]
+        if not lacking:
+            return kept
+        fresh = cls.generate()
+        whole = replace(kept, **{name: getattr(fresh, name) for name in lacking})
+        write_private(path, json.dumps(asdict(whole), indent=2))
+        return whole
 
     @classmethod
     def decode(cls, text: str) -> "Credentials":

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from labkit.uploads import Upload
 from labkit.views import style
+from labkit.views.webhooks import webhooks_part
 
 # Each stage runs from one stamp of the clock to the next.
 STAGES = (
@@ -68,12 +69,17 @@ def names(job: Job) -> list[str]:
 
 
 def job_page(job: Job, step: str) -> RenderableType:
-    """Return everything about one job; `step` is the command that shows its worker's log."""
+    """Return everything about one job; `step` is the command that shows its worker's log.
+
+    Under `webhooks` it may have what GET /jobs/{id}/webhooks tells.
+    """
     facts = Table.grid(padding=(0, 2, 0, 0))
     for name, value in _facts(job):
         facts.add_row(Text(name, style=style.FAINT), value)
     again = job["generation"] > 1 or job["attempts"] > 1
     parts: list[RenderableType] = [facts, "", waterfall(job["clock"], again=again)]
+    if "webhooks" in job:
+        parts += ["", webhooks_part(job["webhooks"])]
     if job["status"] == "failed" and job["worker"]:
         parts += ["", Text(f"See what the worker says: {step}", style=style.FAINT)]
     return Group(*parts)

@@ -26,9 +26,7 @@ def links_table(links: Sequence[Link], logins: Sequence[Login] = ()) -> Renderab
     if not logins:
         return urls
     # A table of their own: passwords are wide, and what an address is for would be cut.
-    return Group(
-        urls, _grid([(f"{login.name} login", f"{login.user} / {login.password}", "") for login in logins])
-    )
+    return Group(urls, _grid([_secret(login) for login in logins]))
 
 
 def next_steps(layout: Layout) -> Sequence[tuple[str, str]]:
@@ -49,6 +47,12 @@ def ready(headline: str, links: Sequence[Link], steps: Sequence[tuple[str, str]]
         Text("What next", style="bold"),
         _grid([("", command, why) for command, why in steps]),
     )
+
+
+def _secret(login: Login) -> Row:
+    if not login.user:
+        return (f"{login.name} secret", login.password, "")
+    return (f"{login.name} login", f"{login.user} / {login.password}", "")
 
 
 def _grid(rows: Sequence[Row]) -> Table:

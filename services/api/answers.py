@@ -7,9 +7,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from services.api.openapi import ErrorAnswer
-from services.common.messages import Kind, Output, Stage, Status
+from services.common.messages import Kind, Output, Stage, Status, WebhookOutcome, WebhookType
 
 Links = dict[str, str]
+WebhookStatus = WebhookOutcome | Literal["none", "waiting"]
 
 
 class _Answer(BaseModel):
@@ -110,6 +111,31 @@ class Batch(JobPage):
     total: int
     done: int
     counts: dict[Status, int]
+
+
+class Attempt(_Answer):
+    """One POST to the receiver of a job."""
+
+    webhook_id: str
+    type: WebhookType
+    generation: int
+    attempt: int
+    timestamp: str
+    duration_ms: float
+    outcome: WebhookOutcome
+    status_code: int | None
+    error_code: str | None
+    error_message: str | None
+    retry_in_s: float | None
+
+
+class Webhooks(_Answer):
+    """How the receiver of a job was told of its end; none: nobody wants to be told."""
+
+    job_id: str
+    callback_url: str | None
+    status: WebhookStatus
+    attempts: list[Attempt]
 
 
 class Depth(_Answer):

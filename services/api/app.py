@@ -18,7 +18,7 @@ from services.api.listeners import Listeners
 from services.api.objects import Objects
 from services.api.openapi import problems
 from services.api.publisher import Publisher
-from services.api.routes import batches, dlq, events, index, jobs, queues, text, uploads
+from services.api.routes import batches, dlq, events, index, jobs, queues, text, uploads, webhooks
 from services.api.rows import Rows
 from services.api.settings import ApiSettings
 from services.common import metrics
@@ -77,7 +77,7 @@ def build(parts: Context) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.context = parts
-    for module in (uploads, batches, text, jobs, events, queues, index):
+    for module in (uploads, batches, text, webhooks, jobs, events, queues, index):
         app.include_router(module.router)
     app.include_router(dlq.router, responses=problems(*DLQ_REFUSALS))
     checks = {

@@ -47,6 +47,11 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         "one_file": Problem(400, "Send exactly one file, in the field `file` or in the field `image`."),
         "no_files": Problem(400, "Send files: curl -F files=@a.jpg -F files=@b.jpg …/upload/batch"),
         "bad_operation": Problem(400, "docs/api.md shows the grammar; `resize,800x600` works."),
+        "bad_callback_url": Problem(
+            400,
+            "Give http://host/path or https://host/path of a public host; "
+            "LAB_WEBHOOK_ALLOW_PRIVATE=true opens this machine and private networks.",
+        ),
         "bad_json": Problem(400, "Send a JSON object with Content-Type: application/json."),
         "bad_field": Problem(400, "docs/api.md lists the fields of this route and what they may be."),
         "processing_time_too_long": Problem(400, "Ask for less, or raise LAB_MAX_PROCESSING_TIME_S."),

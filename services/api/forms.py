@@ -48,11 +48,12 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a client sent: files, the operations as text, and a priority from 0 to 9."""
+    """What a client sent: files, the operations and the callback_url as text, a priority from 0 to 9."""
 
     uploads: tuple[Upload, ...]
     operations: str
     priority: int
+    callback_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,7 @@ def _form(sent: FormData, fields: tuple[str, ...]) -> Form:
     priority = _text(sent, "priority") or "0"
     if not PRIORITY.fullmatch(priority):
         raise ApiError("bad_field", "priority: it is a digit from 0 to 9")
-    return Form(tuple(uploads), _text(sent, "operations"), int(priority))
+    return Form(tuple(uploads), _text(sent, "operations"), int(priority), _text(sent, "callback_url").strip())
 
 
 def _upload(value: UploadFile | str) -> Upload:

@@ -39,6 +39,11 @@ class Order:
     priority: int
     accepted: float
     batch_id: str | None = None
+    callback_url: str = ""
+
+    def fingerprint(self) -> bytes:
+        """Return what makes the same file another job."""
+        return b"\0".join(text.encode() for text in (self.operations, self.callback_url) if text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ class Intake:
             raise ApiError("file_too_large", f"the file has more than the {self._max_bytes:,} bytes allowed")
         if job_id is None:
             return await self._take_once(_job(upload, order, uuid.uuid4().hex), upload, order)
-        fingerprint = await asyncio.to_thread(_fingerprint, upload.file, order.operations)
+        fingerprint = await asyncio.to_thread(_fingerprint, upload.file, order.fingerprint())
         # One at a time here; on another replica too, the worst is one message twice for one job.
         async with self._turns.setdefault(job_id, asyncio.Lock()):
             return await self._take_keyed(
@@ -92,7 +97,8 @@ class Intake:
         row = await self._rows.get(job.job_id) or await self._born(job, upload, order, fingerprint)
         if row.fingerprint != fingerprint:
             raise ApiError(
-                "idempotency_conflict", "this key came with another file or other operations before"
+                "idempotency_conflict",
+                "this key came with another file, other operations or another callback_url before",
             )
         if row.status != "pending":
             return Receipt(row.job_id, row.filename, row.operations, row.status)
@@ -125,8 +131,8 @@ def keyed_batch(key: str, count: int) -> tuple[str, list[str]]:
     return batch.hex, [uuid.uuid5(batch, str(place)).hex for place in range(count)]
 
 
-def _fingerprint(file: BinaryIO, operations: str) -> str:
-    digest = hashlib.sha256(operations.encode() + b"\0")
+def _fingerprint(file: BinaryIO, order: bytes) -> str:
+    digest = hashlib.sha256(order + b"\0")
     file.seek(0)
     while chunk := file.read(CHUNK_BYTES):
         digest.update(chunk)
@@ -142,6 +148,7 @@ def _job(upload: Upload, order: Order, job_id: str, fingerprint: str = "") -> Jo
         filename=upload.filename,
         original_key=original_key("-".join(filter(None, (job_id, fingerprint[:FINGERPRINT_IN_KEY])))),
         priority=order.priority,
+        callback_url=order.callback_url,
         clock={"accepted": order.accepted},
     )
 
@@ -155,5 +162,6 @@ def _again(row: JobRow) -> Job:
         filename=row.filename,
         original_key=row.original_path or "",
         priority=row.priority,
+        callback_url=row.callback_url or "",
         clock={"accepted": row.created_at},
     )

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from services.api.errors import PROBLEMS
+from services.common.messages import MAX_URL
 
 
 class Problem(BaseModel):
@@ -36,11 +37,12 @@ def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
 
 
 def form_body(files: Mapping[str, object]) -> dict[str, Any]:
-    """Return how a form of `files`, operations and priority is described: exactly one file field of them."""
+    """Return how a form of `files` and what to do with them is described: exactly one file field of them."""
     fields = {
         **files,
         "operations": {"type": "string", "default": "resize", "maxLength": 1000},
         "priority": {"type": "integer", "minimum": 0, "maximum": 9, "default": 0},
+        "callback_url": {"type": "string", "format": "uri", "maxLength": MAX_URL},
     }
     schema = {
         "type": "object",

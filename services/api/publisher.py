@@ -114,5 +114,6 @@ def _birth(job: Job, file_size: int) -> NewJob:
         original_key=job.original_key,
         file_size=file_size,
         priority=job.priority,
+        callback_url=job.callback_url,
         created_at=job.clock["accepted"],
     )

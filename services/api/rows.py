@@ -11,7 +11,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from services.common.jobs import Filter, JobRow, JobStore, NewJob, Wanted
-from services.common.messages import Change, Clock, JobId, Status
+from services.common.messages import Change, Clock, JobId, Status, WebhookAttempt
 
 READERS = 4
 COMMIT_INTERVAL_S = 0.005
@@ -56,6 +56,10 @@ class Rows:
     async def count_batch(self, batch_id: str) -> dict[Status, int]:
         """Return how many jobs of a batch have each status; empty when there is no such batch."""
         return await self._read(lambda: self._jobs.count_batch(batch_id)) if _is_id(batch_id) else {}
+
+    async def attempts(self, job_id: str, limit: int) -> Sequence[WebhookAttempt]:
+        """Return the last `limit` attempts to tell a job's receiver of its end, in their order."""
+        return await self._read(lambda: self._jobs.attempts(job_id, limit))
 
     async def failed_by_reason(self) -> dict[str, int]:
         """Return how many failed jobs there are of each reason."""

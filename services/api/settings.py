@@ -12,11 +12,18 @@ from services.common.settings import (
     Port,
     ProgramSettings,
     StorageSettings,
+    TargetSettings,
 )
 
 
 class ApiSettings(
-    ProgramSettings, BrokerSettings, StorageSettings, DatabaseSettings, LayoutSettings, LimitSettings
+    ProgramSettings,
+    BrokerSettings,
+    StorageSettings,
+    DatabaseSettings,
+    LayoutSettings,
+    LimitSettings,
+    TargetSettings,
 ):
     """What the API needs to know."""
 

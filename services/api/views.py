@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from services.api.answers import WebhookStatus
 from services.api.intake import Receipt
 from services.api.letters import Letter
 from services.common.jobs import JobRow
-from services.common.messages import Change, Clock, Kind, Stage
+from services.common.messages import Change, Clock, Kind, Stage, WebhookAttempt
 
 _STAGES: tuple[tuple[str, Stage, Stage], ...] = (
     ("accept", "accepted", "published"),
@@ -78,7 +80,7 @@ def job_view(row: JobRow) -> dict[str, Any]:
         "outputs": [
             {**output.model_dump(), "link": f"/jobs/{row.job_id}/{output.name}"} for output in row.outputs
         ],
-        "links": links(row.job_id, row.kind),
+        "links": links(row.job_id, row.kind) | _webhooks_link(row),
     }
 
 
@@ -101,6 +103,45 @@ def change_view(change: Change) -> dict[str, Any]:
         "error_message": change.error_message,
         "clock": change.clock,
     }
+
+
+def webhooks_view(row: JobRow, attempts: Sequence[WebhookAttempt]) -> dict[str, Any]:
+    """Return how the receiver of a job was told of its end."""
+    return {
+        "job_id": row.job_id,
+        "callback_url": row.callback_url,
+        "status": _webhook_status(row, attempts),
+        "attempts": [attempt_view(attempt) for attempt in attempts],
+    }
+
+
+def attempt_view(attempt: WebhookAttempt) -> dict[str, Any]:
+    """Return one POST to a receiver."""
+    return {
+        "webhook_id": attempt.webhook_id,
+        "type": attempt.type,
+        "generation": attempt.generation,
+        "attempt": attempt.attempt,
+        "timestamp": iso(attempt.at),
+        "duration_ms": round(attempt.duration_s * 1000, 3),
+        "outcome": attempt.outcome,
+        "status_code": attempt.status_code,
+        "error_code": attempt.error_code,
+        "error_message": attempt.error_message,
+        "retry_in_s": attempt.retry_in_s,
+    }
+
+
+def _webhook_status(row: JobRow, attempts: Sequence[WebhookAttempt]) -> WebhookStatus:
+    """Return how far the webhook of the job's present generation is."""
+    if not row.callback_url:
+        return "none"
+    outcomes = [attempt.outcome for attempt in attempts if attempt.generation == row.generation]
+    return "delivered" if "delivered" in outcomes else outcomes[-1] if outcomes else "waiting"
+
+
+def _webhooks_link(row: JobRow) -> dict[str, str]:
+    return {"webhooks": f"/jobs/{row.job_id}/webhooks"} if row.callback_url else {}
 
 
 def accepted_view(receipt: Receipt) -> dict[str, Any]:

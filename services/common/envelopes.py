@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 
 from services.common.broker import Outgoing
-from services.common.messages import Changes, Event, Heartbeat, Job
-from services.common.topology import CHANGED, EVENTS, HEARTBEAT, JOBS
+from services.common.messages import Changes, Event, Heartbeat, Job, Webhook, WebhookAttempt
+from services.common.topology import ATTEMPTED, CHANGED, EVENTS, HEARTBEAT, JOBS, NOTIFIER_WEBHOOKS, WEBHOOKS
 
 
 def job_envelope(job: Job, queue: str) -> Outgoing:
@@ -35,6 +35,28 @@ def event_envelope(event: Event) -> Outgoing:
 def changes_envelope(changes: Changes) -> Outgoing:
     """Return a commit's changes on their way to live clients, if there are any."""
     return Outgoing(exchange=EVENTS, routing_key=CHANGED, body=changes.encode(), message_id=uuid.uuid4().hex)
+
+
+def webhook_envelope(webhook: Webhook, queue: str = NOTIFIER_WEBHOOKS) -> Outgoing:
+    """Return a webhook on its way to the notifier that sends it, or to a retry queue."""
+    return Outgoing(
+        exchange=WEBHOOKS,
+        routing_key=queue,
+        body=webhook.encode(),
+        message_id=webhook.webhook_id,
+        mandatory=True,
+    )
+
+
+def attempt_envelope(attempt: WebhookAttempt) -> Outgoing:
+    """Return the outcome of an attempt on its way to the tracker."""
+    return Outgoing(
+        exchange=EVENTS,
+        routing_key=ATTEMPTED,
+        body=attempt.encode(),
+        message_id=attempt.attempt_id,
+        mandatory=True,
+    )
 
 
 def heartbeat_envelope(heartbeat: Heartbeat) -> Outgoing:

@@ -9,6 +9,7 @@
     └── PermanentError          the same work fails again: straight to the dead-letter queue
         ├── BadMessage          bytes that are not a message of the contract
         ├── Unroutable          no queue is bound for this routing key
+        ├── BadCallback         a callback_url that no webhook is sent to
         └── ObjectMissing       the object is not in the store
 
 Operations on images add their own permanent errors in `services.worker.processors.errors`.
@@ -74,6 +75,12 @@ class Unroutable(PermanentError):
     """No queue is bound for this routing key; the topology was not declared."""
 
     code = "unroutable"
+
+
+class BadCallback(PermanentError):
+    """No webhook is sent to this callback_url; `docs/webhooks.md` says what it may be."""
+
+    code = "bad_callback_url"
 
 
 class ObjectMissing(PermanentError):

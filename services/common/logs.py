@@ -39,6 +39,9 @@ EVENTS = (
     "changes_delayed",
     "listener_dropped",
     "notification_sent",
+    "webhook_delivered",
+    "webhook_retried",
+    "webhook_failed",
     "request_failed",
 )
 

@@ -26,6 +26,10 @@ MAX_COUNT = 1_000_000
 
 MAX_BYTES = 2**53
 """No object is larger; a number beyond it is not the same for every reader of JSON."""
+MAX_URL = 2000
+
+WebhookType = Literal["job.completed", "job.failed"]
+WebhookOutcome = Literal["delivered", "retrying", "failed"]
 
 JobEvent = Literal[
     "job.queued",
@@ -99,6 +103,9 @@ class Job(Message):
         default=0, ge=0, le=3600, description="text jobs: how long the work takes"
     )
     priority: int = Field(default=0, ge=0, le=9, description="0 lowest to 9; brokers before 4.0 ignore it")
+    callback_url: str = Field(
+        default="", max_length=MAX_URL, description="where the end of the job is told; empty: nowhere"
+    )
     clock: Clock = Field(default_factory=dict, description="stage clock so far")
 
 
@@ -128,6 +135,7 @@ class Event(Message):
     filename: str = Field(default="", max_length=300, description="as in the job")
     original_key: str = Field(default="", max_length=200, description="as in the job")
     priority: int = Field(default=0, ge=0, le=9, description="as in the job")
+    callback_url: str = Field(default="", max_length=MAX_URL, description="as in the job")
     worker: str | None = Field(default=None, max_length=100, description="instance that did the work")
     queue: str | None = Field(
         default=None, max_length=100, description="work queue that the job came through"
@@ -158,6 +166,7 @@ class Event(Message):
             filename=job.filename,
             original_key=job.original_key,
             priority=job.priority,
+            callback_url=job.callback_url,
             clock=clock,
             **more,
         )
@@ -224,3 +233,33 @@ class Heartbeat(Message):
     done: int = Field(description="jobs completed since it started")
     failed: int = Field(description="jobs dead-lettered since it started")
     retried: int = Field(description="jobs sent to a retry queue since it started")
+
+
+class Webhook(Message):
+    """The end of a job on its way to the receiver that its client named; signed anew for each attempt."""
+
+    webhook_id: str = Field(max_length=100, description="the same in all attempts and in duplicates")
+    job_id: JobId = Field(description="the job that ended")
+    generation: int = Field(ge=1, le=MAX_COUNT, description="as in the job")
+    type: WebhookType = Field(description="how it ended")
+    callback_url: str = Field(max_length=MAX_URL, description="http or https, without a login in it")
+    body: str = Field(max_length=100_000, description="the JSON to send, byte for byte as it is signed")
+    attempt: int = Field(default=1, ge=1, le=MAX_COUNT, description="number of the attempt to make")
+
+
+class WebhookAttempt(Message):
+    """What became of one POST to a receiver; routing key `webhook.attempted`."""
+
+    attempt_id: str = Field(max_length=64, description="unique for each POST; a duplicate of this has it too")
+    webhook_id: str = Field(max_length=100, description="as in the webhook")
+    job_id: JobId = Field(description="as in the webhook")
+    generation: int = Field(ge=1, le=MAX_COUNT, description="as in the webhook")
+    type: WebhookType = Field(description="as in the webhook")
+    attempt: int = Field(ge=1, le=MAX_COUNT, description="as in the webhook")
+    at: float = Field(description="when the attempt began")
+    duration_s: float = Field(ge=0, description="how long it took")
+    outcome: WebhookOutcome = Field(description="delivered; retrying, after retry_in_s; failed for good")
+    status_code: int | None = Field(default=None, description="what the receiver answered")
+    error_code: str | None = Field(default=None, max_length=40, description="stable short word")
+    error_message: str | None = Field(default=None, max_length=500, description="for people")
+    retry_in_s: float | None = Field(default=None, description="retrying only: delay of the retry queue")

@@ -38,6 +38,10 @@ worker_jobs_in_hand = Gauge("worker_jobs_in_hand", "Jobs delivered and not ackno
 listeners = Gauge("listeners", "Live connections to /events and /ws.", ["transport"])
 listeners_dropped = Counter("listeners_dropped_total", "Listeners that did not read.", ["transport"])
 notifications = Counter("notifications_total", "Notifications sent.", ["outcome"])
+webhook_attempts = Counter("webhook_attempts_total", "Webhooks posted, by what became of it.", ["outcome"])
+webhook_seconds = Histogram(
+    "webhook_duration_seconds", "From the connection to the receiver's answer.", buckets=_SECONDS
+)
 
 
 @functools.cache

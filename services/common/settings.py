@@ -89,6 +89,15 @@ class LayoutSettings(_Settings):
     layout: Layout = Field(default="single", description="single, or per-operation: a queue for each pool")
 
 
+class TargetSettings(_Settings):
+    """Where webhooks may go."""
+
+    webhook_allow_private: bool = Field(
+        default=False,
+        description="let webhooks go to this machine and to private networks, true or false",
+    )
+
+
 class LimitSettings(_Settings):
     """Bounds that publishers and consumers agree on."""
 

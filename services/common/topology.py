@@ -18,15 +18,19 @@ Layout = Literal["single", "per-operation"]
 JOBS = "lab.jobs"
 EVENTS = "lab.events"
 DEAD = "lab.dead"
+WEBHOOKS = "lab.webhooks"
 
 DEAD_LETTER = "dead-letter"
 TRACKER_EVENTS = "tracker.events"
 TRACKER_DEAD = "tracker.dead"
 NOTIFIER_EVENTS = "notifier.events"
+NOTIFIER_WEBHOOKS = "notifier.webhooks"
+TRACKER_WEBHOOKS = "tracker.webhooks"
 
 CHANGED = "job.changed"
 HEARTBEAT = "worker.heartbeat"
 CONTROL = "control.changed"
+ATTEMPTED = "webhook.attempted"
 
 DELIVERY_LIMIT = 5
 """Redeliveries that a work queue allows; one more and the broker dead-letters the message."""
@@ -123,16 +127,16 @@ def _work(name: str) -> Queue:
     return Queue(name, {**_at_least_once(DEAD), "x-delivery-limit": DELIVERY_LIMIT}, (Binding(JOBS, name),))
 
 
-def _retry(name: str, delay_s: int) -> Queue:
+def _retry(name: str, delay_s: int, exchange: str = JOBS) -> Queue:
     # One delay a queue: messages expire at the head only, so a long delay would hold up short ones behind it.
     arguments = {
-        **_at_least_once(JOBS),
+        **_at_least_once(exchange),
         "x-dead-letter-routing-key": name,
         "x-message-ttl": delay_s * 1000,
         "x-delivery-limit": NO_DELIVERY_LIMIT,
     }
     retry = retry_queue(name, delay_s)
-    return Queue(retry, arguments, (Binding(JOBS, retry),))
+    return Queue(retry, arguments, (Binding(exchange, retry),))
 
 
 def _plain(name: str, *bindings: Binding, **arguments: Any) -> Queue:  # noqa: ANN401  (broker arguments)
@@ -163,5 +167,15 @@ def declarations() -> Declarations:
         _plain(TRACKER_EVENTS, *_JOB_EVENTS, **{"x-single-active-consumer": True}),
         _plain(NOTIFIER_EVENTS, Binding(EVENTS, "job.completed"), Binding(EVENTS, "job.failed")),
     )
-    exchanges = (Exchange(JOBS, "direct"), Exchange(EVENTS, "topic"), Exchange(DEAD, "fanout"))
-    return Declarations(exchanges, (*work, *retries, *ends))
+    webhooks = (
+        _plain(NOTIFIER_WEBHOOKS, Binding(WEBHOOKS, NOTIFIER_WEBHOOKS)),
+        *(_retry(NOTIFIER_WEBHOOKS, delay, WEBHOOKS) for delay in RETRY_DELAYS_S),
+        _plain(TRACKER_WEBHOOKS, Binding(EVENTS, ATTEMPTED)),
+    )
+    exchanges = (
+        Exchange(JOBS, "direct"),
+        Exchange(EVENTS, "topic"),
+        Exchange(DEAD, "fanout"),
+        Exchange(WEBHOOKS, "direct"),
+    )
+    return Declarations(exchanges, (*work, *retries, *ends, *webhooks))

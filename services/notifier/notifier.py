@@ -30,10 +30,12 @@ class Notification:
     """What a receiver is told about a finished job."""
 
     id: str
-    job_id: str
-    outcome: str
-    at: float
-    error_code: str | None = None
+    event: Event
+
+    @property
+    def outcome(self) -> str:
+        """How the job ended: completed or failed."""
+        return self.event.name.removeprefix("job.")
 
 
 class Channel(Protocol):
@@ -51,7 +53,7 @@ class LogChannel:
         log.info(
             "notification_sent",
             extra={
-                "job_id": notification.job_id,
+                "job_id": notification.event.job_id,
                 "outcome": notification.outcome,
                 "notification_id": notification.id,
             },
@@ -89,13 +91,7 @@ class Notifier:
             delivery.ack()
 
     async def _notify(self, event: Event) -> None:
-        notification = Notification(
-            id=f"{event.job_id}:{event.generation}",
-            job_id=event.job_id,
-            outcome=event.name.removeprefix("job."),
-            at=event.at,
-            error_code=event.error_code,
-        )
+        notification = Notification(f"{event.job_id}:{event.generation}", event)
         if notification.id not in self._sent:
             await self._send(notification)
         now = time.time()

@@ -16,6 +16,7 @@ from services.common.jobs import JobStore
 from services.common.program import read, run, serving
 from services.tracker.settings import TrackerSettings
 from services.tracker.tracker import RETRY_S, Tracker
+from services.tracker.webhooks import WebhookLog
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +44,14 @@ async def track(settings: TrackerSettings, stop: asyncio.Event) -> None:
     async with broker, serving(Starlette(routes=health_routes(checks)), settings):
         tracker = Tracker(broker, store, instance=settings.instance, batch=settings.commit_batch)
 
+        webhooks = WebhookLog(broker, store, instance=settings.instance)
+
         async def keep() -> None:
             await create_schema(store)
             await tracker.start()
-            await tracker.run()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(tracker.run())
+                tasks.create_task(webhooks.run())
 
         keeping = asyncio.create_task(keep())
         stopping = asyncio.create_task(stop.wait())

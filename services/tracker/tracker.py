@@ -22,13 +22,22 @@ from services.common.envelopes import changes_envelope, event_envelope
 from services.common.errors import BadMessage, BrokerUnavailable, DatabaseUnavailable
 from services.common.jobs import JobStore
 from services.common.messages import Changes, Clock, Event, Job
-from services.common.topology import NOTIFIER_EVENTS, TRACKER_DEAD, TRACKER_EVENTS
+from services.common.topology import (
+    NOTIFIER_EVENTS,
+    NOTIFIER_WEBHOOKS,
+    TRACKER_DEAD,
+    TRACKER_EVENTS,
+    TRACKER_WEBHOOKS,
+)
 
 log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
 LINGER_S = 0.05
 DEAD_PREFETCH = 50
+
+NO_JOBS = (TRACKER_EVENTS, TRACKER_WEBHOOKS, NOTIFIER_EVENTS, NOTIFIER_WEBHOOKS)
+"""A bad message of these queues looks much like the job that it is about, and says nothing about its fate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +85,7 @@ class Tracker:
             delivery.ack()
             return
         letter = dead_letters.read(delivery, spent=job.attempt, now=time.time())
-        if letter.origin in (TRACKER_EVENTS, NOTIFIER_EVENTS):
-            # A bad event about a job looks much like the job, and says nothing about its fate.
+        if letter.origin in NO_JOBS:
             delivery.ack()
             return
         failed = Event.of(

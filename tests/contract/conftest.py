@@ -74,7 +74,12 @@ def by_hand(url: str) -> Iterator[ByHand]:
 
 
 def _drop(url: str) -> None:
-    _execute(url, "drop view if exists images", "drop table if exists jobs")
+    _execute(
+        url,
+        "drop view if exists images",
+        "drop table if exists jobs",
+        "drop table if exists webhook_attempts",
+    )
 
 
 def _execute(url: str, *statements: str) -> None:

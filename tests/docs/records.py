@@ -8,7 +8,17 @@ from typing import Any
 from pydantic import BaseModel
 
 from services.common.control import Faults
-from services.common.messages import Change, Changes, Event, Heartbeat, Job, JobEvent, Output
+from services.common.messages import (
+    Change,
+    Changes,
+    Event,
+    Heartbeat,
+    Job,
+    JobEvent,
+    Output,
+    Webhook,
+    WebhookAttempt,
+)
 
 HEAD = """# Messages
 
@@ -21,7 +31,7 @@ code: `python -m tests.docs.render` writes it, a test compares it.
 - Times are seconds since 1970-01-01 UTC, durations are seconds, sizes are bytes or pixels.
 - A body that is no such record goes to the dead-letter queue with the reason `bad_message`.
 - The AMQP message id is the `job_id` of a job, and `job_id:generation:attempt:name` of an event: a duplicate
-  has the same id.
+  has the same id. A webhook's is its `webhook_id`, an attempt's its `attempt_id`.
 - What travels beside a dead letter (reason, attempts, origin) is in [topology.md](topology.md#dead-letters).
 
 The **stage clock** is a map from a stage to the time when it was reached, written by the service that
@@ -42,6 +52,8 @@ RECORDS: tuple[tuple[type[BaseModel], str], ...] = (
     ),
     (Change, "Part of Changes."),
     (Heartbeat, "Exchange `lab.events`, routing key `worker.heartbeat`. Published by workers."),
+    (Webhook, "Exchange `lab.webhooks`, routing key = `notifier.webhooks` or one of its retry queues."),
+    (WebhookAttempt, "Exchange `lab.events`, routing key `webhook.attempted`. Published by the notifier."),
     (Faults, "No message: the object `control/faults.json`; the routing key `control.changed` announces it."),
 )
 

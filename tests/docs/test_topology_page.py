@@ -7,7 +7,14 @@ from typing import get_args
 
 from services.common import dead_letters
 from services.common.messages import JobEvent
-from services.common.topology import RETRY_DELAYS_S, WORK_QUEUES, declarations, retry_queue, run_queue
+from services.common.topology import (
+    NOTIFIER_WEBHOOKS,
+    RETRY_DELAYS_S,
+    WORK_QUEUES,
+    declarations,
+    retry_queue,
+    run_queue,
+)
 from tests.docs.render import ROOT
 
 PAGE = (ROOT / "docs" / "topology.md").read_text()
@@ -46,7 +53,8 @@ def test_the_queues_and_their_arguments() -> None:
     rows = _rows()
     declared = {queue.name: queue for queue in (*declarations().queues, run_queue("{id}"))}
     assert set(rows) == set(declared)
-    retries = {retry_queue(work, delay): (work, delay) for work in WORK_QUEUES for delay in RETRY_DELAYS_S}
+    retried = (*WORK_QUEUES, NOTIFIER_WEBHOOKS)
+    retries = {retry_queue(work, delay): (work, delay) for work in retried for delay in RETRY_DELAYS_S}
     for name, queue in declared.items():
         told = dict(rows[name][1])
         if name in retries:

@@ -1,5 +1,6 @@
 """Parts of the local runtime on real files: logs, the state file, credentials, and the crash brake."""
 
+import json
 import os
 import stat
 import subprocess
@@ -31,6 +32,7 @@ from labkit.runtime.local.state import (
 from labkit.runtime.private import make_private_dir, own_files, write_private
 from labkit.runtime.record import Record, in_force, read_record, record_path
 from labkit.stack import Options
+from services.common.signatures import check_secret
 
 STATE = LocalState(
     port_offset=300,
@@ -137,6 +139,17 @@ def test_credentials_are_drawn_once(project: Project) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert first != Credentials.generate()
     assert all(secret not in repr(first) for name, secret in asdict(first).items() if len(secret) > 10)
+
+
+def test_credentials_of_an_earlier_version_are_completed(project: Project) -> None:
+    """What a file lacks is drawn and kept; what it has stays as it is."""
+    path = project.state_dir / "credentials.json"
+    write_private(path, json.dumps({"amqp_password": "old", "erlang_cookie": "cookie", "other": 1}))
+    whole = Credentials.keep(path)
+    assert (whole.amqp_password, whole.erlang_cookie) == ("old", "cookie")
+    check_secret(whole.webhook_secret)
+    assert Credentials.keep(path) == whole
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_a_private_file_is_replaced_whole(tmp_path: Path) -> None:

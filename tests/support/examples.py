@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from services.common.jobs import NewJob
-from services.common.messages import Event, Job, JobEvent, Output
+from services.common.messages import Event, Job, JobEvent, Output, WebhookAttempt
 
 _numbers = itertools.count(1)
 
@@ -87,3 +87,23 @@ def new_job(**changes: Any) -> NewJob:  # noqa: ANN401  (any field of a new row)
         "created_at": 100.0,
     }
     return NewJob(**(fields | changes))
+
+
+def attempt(job_id: str, number: int = 1, **changes: Any) -> WebhookAttempt:  # noqa: ANN401  (any field)
+    """Return an attempt that failed and will be made again."""
+    fields: dict[str, Any] = {
+        "attempt_id": uuid.uuid4().hex,
+        "webhook_id": f"{job_id}:1",
+        "job_id": job_id,
+        "generation": 1,
+        "type": "job.completed",
+        "attempt": number,
+        "at": 1000.0 + number,
+        "duration_s": 0.25,
+        "outcome": "retrying",
+        "status_code": 500,
+        "error_code": "bad_status",
+        "error_message": "the receiver answered 500",
+        "retry_in_s": 1.0,
+    }
+    return WebhookAttempt(**(fields | changes))

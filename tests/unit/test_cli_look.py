@@ -63,10 +63,12 @@ def test_urls_hide_logins_until_asked(world: World) -> None:
         "LAB_AMQP_URL": "amqp://lab:a%2Fb@127.0.0.1:5772/",
         "LAB_S3_ACCESS_KEY": "lab",
         "LAB_S3_SECRET_KEY": "geheim",
+        "LAB_WEBHOOK_SECRET": "whsec_geheim",
     }
     assert [(login.name, login.password) for login in logins(environment)] == [
         ("rabbitmq", "a/b"),
         ("object-store", "geheim"),
+        ("webhooks", "whsec_geheim"),
     ]
     assert logins({}) == []
 
@@ -78,6 +80,7 @@ def test_urls_hide_logins_until_asked(world: World) -> None:
         ("LAB_DATABASE_URL", "postgresql+psycopg://lab:p:w@db/lab", "postgresql+psycopg://lab:***@db/lab"),
         ("LAB_DATABASE_URL", "sqlite:////a/b.db", "sqlite:////a/b.db"),
         ("LAB_S3_SECRET_KEY", "geheim", "***"),
+        ("LAB_WEBHOOK_SECRET", "whsec_geheim", "***"),
         ("LAB_S3_ENDPOINT", "http://127.0.0.1:9000", "http://127.0.0.1:9000"),
     ],
 )

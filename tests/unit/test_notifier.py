@@ -68,11 +68,8 @@ async def test_the_end_of_a_job_is_announced(name: JobEvent, outcome: str, code:
     async with await _started(channel) as broker:
         await _publish(broker, ended := event(name, generation=2))
         await eventually(lambda: channel.sent)
-        assert channel.sent == [
-            Notification(
-                id=f"{ended.job_id}:2", job_id=ended.job_id, outcome=outcome, at=ended.at, error_code=code
-            )
-        ]
+        assert channel.sent == [Notification(f"{ended.job_id}:2", ended)]
+        assert (channel.sent[0].outcome, channel.sent[0].event.error_code) == (outcome, code)
 
 
 async def test_the_tracker_is_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -158,7 +155,7 @@ async def test_the_memory_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_the_log_is_a_channel(caplog: pytest.LogCaptureFixture) -> None:
     """Without any receiver a notification is a line in the log."""
     with caplog.at_level(logging.INFO):
-        await LogChannel().send(Notification(id="j:1", job_id="j", outcome="failed", at=1.0))
+        await LogChannel().send(Notification("j:1", event("job.failed", "j")))
     record = caplog.records[-1]
     assert record.message == "notification_sent"
     assert vars(record)["job_id"] == "j"

@@ -11,6 +11,7 @@ from services.common.topology import WORK_QUEUES
 from services.notifier.settings import NotifierSettings
 from services.tracker.settings import TrackerSettings
 from services.worker.settings import WorkerSettings
+from tests.support.receiver import SECRET
 
 PROGRAMS: tuple[type[ProgramSettings], ...] = (ApiSettings, WorkerSettings, TrackerSettings, NotifierSettings)
 
@@ -70,6 +71,20 @@ def test_a_wrong_value_is_told_by_its_variable(
     assert line.startswith(said)
     assert ".env.example" in line
     assert len(line.splitlines()) == 1
+
+
+def test_a_wrong_webhook_secret_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A key of another form ends the notifier at once; it is not shown, and a right one is not either."""
+    monkeypatch.setenv("LAB_WEBHOOK_SECRET", "geheim")
+    with pytest.raises(SystemExit):
+        read(NotifierSettings, "notifier")
+    told = capsys.readouterr().err
+    assert told.startswith("LAB_WEBHOOK_SECRET: must be whsec_")
+    assert "geheim" not in told
+    monkeypatch.setenv("LAB_WEBHOOK_SECRET", SECRET)
+    assert SECRET not in repr(read(NotifierSettings, "notifier"))
 
 
 def test_a_wrong_database_is_told(

@@ -72,7 +72,7 @@ def test_names_are_unique() -> None:
     """No two exchanges, and no two queues, have the same name."""
     declared = declarations()
     assert len(QUEUES) == len(declared.queues)
-    assert len({exchange.name for exchange in declared.exchanges}) == len(declared.exchanges) == 3
+    assert len({exchange.name for exchange in declared.exchanges}) == len(declared.exchanges) == 4
 
 
 def test_all_queues_are_quorum_queues_with_a_limit() -> None:
@@ -102,6 +102,20 @@ def test_retry_queues_hand_back_to_their_work_queue(name: str, delay_s: int) -> 
     assert queue.arguments["x-dead-letter-exchange"] == topology.JOBS
     assert queue.arguments["x-dead-letter-strategy"] == "at-least-once"
     assert _receivers(topology.JOBS, queue.arguments["x-dead-letter-routing-key"]) == {name}
+
+
+@pytest.mark.parametrize("delay_s", RETRY_DELAYS_S)
+def test_webhooks_wait_apart_from_jobs(delay_s: int) -> None:
+    """A webhook that is tried again comes back to the notifier, at least once, and to nobody else."""
+    waiting = retry_queue(topology.NOTIFIER_WEBHOOKS, delay_s)
+    arguments = QUEUES[waiting].arguments
+    assert arguments["x-message-ttl"] == 1000 * delay_s
+    assert arguments["x-dead-letter-strategy"] == "at-least-once"
+    assert _receivers(topology.WEBHOOKS, waiting) == {waiting}
+    assert arguments["x-dead-letter-exchange"] == topology.WEBHOOKS
+    back = _receivers(topology.WEBHOOKS, arguments["x-dead-letter-routing-key"])
+    assert back == {topology.NOTIFIER_WEBHOOKS}
+    assert _receivers(topology.EVENTS, topology.ATTEMPTED) == {topology.TRACKER_WEBHOOKS}
 
 
 def test_each_work_queue_is_reached_by_its_name() -> None:

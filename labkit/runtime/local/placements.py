@@ -50,7 +50,10 @@ class Placer:
 
     def backing(self) -> dict[str, str]:
         """Say how the programs reach this machine's own broker, store and database."""
-        values = {"LAB_DATABASE_URL": f"sqlite:///{self._project.data_dir / 'lab.db'}"}
+        values = {
+            "LAB_DATABASE_URL": f"sqlite:///{self._project.data_dir / 'lab.db'}",
+            "LAB_WEBHOOK_SECRET": self._credentials.webhook_secret,
+        }
         for service in self._table:
             if service.readiness == "broker":
                 values["LAB_AMQP_URL"] = self._node(service).amqp_url()

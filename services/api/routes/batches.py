@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from services.api.answers import Batch, BatchAccepted
+from services.api.callbacks import checked
 from services.api.context import Context, context
 from services.api.errors import ApiError, described
 from services.api.forms import BATCH_FIELDS, Form, Upload
@@ -52,7 +53,9 @@ async def upload_batch(request: Request, idempotency_key: IdempotencyKey = None)
     async with parts.forms.many(request) as form:
         operations = canonical(form.operations, parts.settings.max_processing_time_s)
         batch_id, job_ids = _names(idempotency_key, len(form.uploads))
-        order = Order(operations, form.priority, accepted, batch_id)
+        order = Order(
+            operations, form.priority, accepted, batch_id, checked(form.callback_url, parts.settings)
+        )
         outcomes = await _take_all(parts, form, order, job_ids)
     jobs = [_entry(upload, outcome) for upload, outcome in zip(form.uploads, outcomes, strict=True)]
     if not any(isinstance(outcome, Receipt) for outcome in outcomes):

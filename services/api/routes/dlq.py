@@ -138,6 +138,7 @@ async def _second_chance(parts: Context, row: JobRow) -> int:
         filename=row.filename,
         original_key=row.original_path,
         priority=row.priority,
+        callback_url=row.callback_url or "",
         clock={"accepted": row.created_at},
     )
     return (await parts.letters.send_again(job)).generation

@@ -10,19 +10,27 @@ from starlette.responses import JSONResponse, Response
 from services.api.answers import Queues
 from services.api.context import context
 from services.api.openapi import problems
-from services.common.topology import DEAD_LETTER, RETRY_DELAYS_S, WORK_QUEUES, retry_queue
+from services.common.topology import (
+    DEAD_LETTER,
+    NOTIFIER_WEBHOOKS,
+    RETRY_DELAYS_S,
+    WORK_QUEUES,
+    retry_queue,
+)
 
 router = APIRouter()
 
 ALWAYS = (*WORK_QUEUES, DEAD_LETTER)
-RETRY_QUEUES = tuple(retry_queue(name, delay_s) for name in WORK_QUEUES for delay_s in RETRY_DELAYS_S)
+RETRY_QUEUES = tuple(
+    retry_queue(name, delay_s) for name in (*WORK_QUEUES, NOTIFIER_WEBHOOKS) for delay_s in RETRY_DELAYS_S
+)
 
 
 @router.get("/queues", response_model=Queues, responses=problems("broker_unavailable"))
 async def queues(request: Request) -> Response:
-    """Return the work queues, the dead-letter queue, and the retry queues that hold something."""
+    """Return the work queues, the dead-letter queue, and what waits for a retry or as a webhook."""
     broker = context(request).broker
-    names = (*ALWAYS, *RETRY_QUEUES)
+    names = (*ALWAYS, *RETRY_QUEUES, NOTIFIER_WEBHOOKS)
     depths = await asyncio.gather(*map(broker.depth, names))
     found = [
         {"name": name, "ready": depth.ready, "consumers": depth.consumers}

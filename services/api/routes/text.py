@@ -14,6 +14,7 @@ from pydantic_core import to_json
 from starlette.responses import JSONResponse, Response
 
 from services.api.answers import BatchProduced, Produced
+from services.api.callbacks import checked
 from services.api.context import Context, context
 from services.api.errors import ApiError
 from services.api.openapi import problems
@@ -21,7 +22,7 @@ from services.api.reading import json_body, read_json
 from services.api.settings import ApiSettings
 from services.api.views import iso
 from services.common.jobs import Filter
-from services.common.messages import Job, JobId
+from services.common.messages import MAX_URL, Job, JobId
 
 router = APIRouter()
 
@@ -29,7 +30,14 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_MESSAGES = 1000
 
 REFUSALS = (
-    *("bad_json", "bad_field", "processing_time_too_long", "request_timeout", "job_exists"),
+    *(
+        "bad_json",
+        "bad_field",
+        "bad_callback_url",
+        "processing_time_too_long",
+        "request_timeout",
+        "job_exists",
+    ),
     *("body_too_large", "payload_too_large"),
     *("broker_unavailable", "broker_blocked", "database_unavailable", "unconfirmed", "unroutable"),
 )
@@ -47,6 +55,9 @@ class TextMessage(BaseModel):
     )
     priority: Annotated[int, Field(strict=True, ge=0, le=9)] = Field(
         default=0, description="9 goes first; RabbitMQ before 4.0 ignores it"
+    )
+    callback_url: str = Field(
+        default="", max_length=MAX_URL, description="where the end of the job is told; empty: nowhere"
     )
 
 
@@ -123,6 +134,7 @@ def _job(message: TextMessage, accepted: float, settings: ApiSettings) -> Job:
         payload=message.payload,
         processing_time_s=message.processing_time,
         priority=message.priority,
+        callback_url=checked(message.callback_url, settings),
         clock={"accepted": accepted},
     )
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Request
 from starlette.responses import JSONResponse, Response
 
 from services.api.answers import Accepted
+from services.api.callbacks import checked
 from services.api.context import context
 from services.api.forms import FILE_FIELDS
 from services.api.intake import Order, keyed_id
@@ -29,8 +30,8 @@ IdempotencyKey = Annotated[
 ]
 
 REFUSALS = (
-    *("bad_form", "bad_operation", "bad_field", "processing_time_too_long", "request_timeout"),
-    *("idempotency_conflict", "file_too_large", "too_many_pixels", "not_an_image"),
+    *("bad_form", "bad_operation", "bad_field", "bad_callback_url", "processing_time_too_long"),
+    *("request_timeout", "idempotency_conflict", "file_too_large", "too_many_pixels", "not_an_image"),
     *("broker_unavailable", "broker_blocked", "storage_unavailable", "database_unavailable"),
     *("unconfirmed", "unroutable", "no_room"),
 )
@@ -51,6 +52,8 @@ async def upload(request: Request, idempotency_key: IdempotencyKey = None) -> Re
     async with parts.forms.one(request) as form:
         operations = canonical(form.operations, parts.settings.max_processing_time_s)
         job_id = keyed_id(idempotency_key) if idempotency_key else None
-        order = Order(operations, form.priority, accepted)
+        order = Order(
+            operations, form.priority, accepted, callback_url=checked(form.callback_url, parts.settings)
+        )
         receipt = await parts.intake.take(form.uploads[0], order, job_id)
     return JSONResponse(accepted_view(receipt), 202, {"Location": f"/status/{receipt.job_id}"})

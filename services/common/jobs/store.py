@@ -27,6 +27,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.common.errors import DatabaseUnavailable
+from services.common.jobs import webhooks
 from services.common.jobs.table import (
     CHANGE_COLUMNS,
     Ended,
@@ -44,7 +45,7 @@ from services.common.jobs.table import (
     values,
     without_passed,
 )
-from services.common.messages import RANK, STATUS_AFTER, Change, Changes, Clock, Event, Status
+from services.common.messages import RANK, STATUS_AFTER, Change, Changes, Clock, Event, Status, WebhookAttempt
 
 BUSY_TIMEOUT_S = 10
 _POSTGRESQL = {"connect_timeout": 5, "options": f"-c statement_timeout={BUSY_TIMEOUT_S}s"}
@@ -89,19 +90,19 @@ class JobStore:
             sa.event.listen(self._engine, "connect", _configure_sqlite)
         else:
             self._engine = sa.create_engine(url, pool_pre_ping=True, connect_args=_POSTGRESQL)
-        self._insert = (
-            sqlite.insert(table) if self._engine.dialect.name == "sqlite" else postgresql.insert(table)
-        )
+        insert = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
+        self._insert = insert(table)
         self._birth = self._insert.on_conflict_do_nothing(index_elements=["job_id"])
+        self._note = insert(webhooks.attempts).on_conflict_do_nothing(index_elements=["attempt_id"])
         self._upsert = self._upsert_statement()
 
     def create_schema(self) -> None:
-        """Make the table; one program does this, the tracker. A table of another version is left as it is."""
+        """Make the tables; one program does this, the tracker. One of another version is left as it is."""
         with self._transaction() as connection:
             _exclude_others(connection)  # it looks first and makes then, and two programs may do so at once
             metadata.create_all(connection)
-            there = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
-        if differing := sorted(there.symmetric_difference(table.columns.keys())):
+            differing = [name for made in metadata.sorted_tables for name in _differing(connection, made)]
+        if differing:
             raise DatabaseUnavailable(_OTHER_VERSION.format(f"columns {', '.join(differing)}"))
 
     def ping(self) -> None:
@@ -162,6 +163,18 @@ class JobStore:
             statement = statement.where(table.c.status.in_(wanted.statuses))
         with self._transaction() as connection:
             return [change(found) for found in connection.execute(statement, {"last": after}).mappings()]
+
+    def note_attempts(self, attempts: Sequence[WebhookAttempt]) -> None:
+        """Add to the delivery log of webhooks; an attempt that is there stays as it is."""
+        with self._transaction() as connection:
+            _exclude_others(connection)
+            if attempts:
+                connection.execute(self._note, [webhooks.made(attempt) for attempt in attempts])
+
+    def attempts(self, job_id: str, limit: int) -> Sequence[WebhookAttempt]:
+        """Return the last `limit` attempts to tell a job's receiver of its end, in their order."""
+        with self._transaction() as connection:
+            return webhooks.read(connection.execute(webhooks.of_job(job_id, limit)).mappings().all())
 
     def get(self, job_id: str) -> JobRow | None:
         """Return a job, or None."""
@@ -239,8 +252,9 @@ class JobStore:
             return tuple(found.keys()), tuple(tuple(map(_plain, line)) for line in found)
 
     def clear(self) -> int:
-        """Delete all rows; return how many."""
+        """Delete all jobs and what was logged of them; return how many jobs."""
         with self._transaction() as connection:
+            connection.execute(sa.delete(webhooks.attempts))
             return connection.execute(sa.delete(table)).rowcount
 
     def close(self) -> None:
@@ -280,6 +294,12 @@ class JobStore:
             cause = str(getattr(error, "orig", None) or error)
             said = _OTHER_VERSION.format(cause) if _NO_COLUMN.search(cause) else _NO_ANSWER.format(cause)
             raise DatabaseUnavailable(said) from error
+
+
+def _differing(connection: sa.Connection, made: sa.Table) -> list[str]:
+    """Return the columns that a table has too many, or too few."""
+    there = {column["name"] for column in sa.inspect(connection).get_columns(made.name)}
+    return sorted(there.symmetric_difference(made.columns.keys()))
 
 
 def _exclude_others(connection: sa.Connection) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.common.messages import (
+    MAX_URL,
     RANK,
     STATUS_AFTER,
     Change,
@@ -52,6 +53,7 @@ table = sa.Table(
     sa.Column("user_id", sa.String(64)),
     sa.Column("batch_id", sa.String(64)),
     sa.Column("fingerprint", sa.String(64)),
+    sa.Column("callback_url", sa.String(MAX_URL)),
     sa.Column("clock", sa.Text, nullable=False, default="{}"),
     sa.Column("outputs", sa.Text, nullable=False, default="[]"),
     sa.CheckConstraint(
@@ -91,6 +93,7 @@ class NewJob:
     priority: int
     created_at: float
     batch_id: str | None = None
+    callback_url: str = ""
     fingerprint: str | None = None
     """SHA-256 of what was sent, for uploads that carry an idempotency key."""
 
@@ -123,6 +126,7 @@ class JobRow:
     error_message: str | None
     batch_id: str | None
     fingerprint: str | None
+    callback_url: str | None
     clock: Clock
     outputs: tuple[Output, ...]
 
@@ -189,6 +193,7 @@ def newborn(job: NewJob) -> dict[str, object]:
         "created_at": job.created_at,
         "batch_id": job.batch_id,
         "fingerprint": job.fingerprint,
+        "callback_url": job.callback_url or None,
         "clock": json.dumps({"accepted": job.created_at}),
     }
 
@@ -225,6 +230,7 @@ def values(event: Event, seq: int) -> dict[str, object]:
         "user_id": None,
         "batch_id": None,
         "fingerprint": None,
+        "callback_url": event.callback_url or None,
         "clock": json.dumps(event.clock),
         "outputs": json.dumps([output.model_dump() for output in event.outputs]),
     }
