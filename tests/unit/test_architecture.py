@@ -35,6 +35,7 @@ SEAMS = {
     "minio": {"services/common/storage.py"},
     "circus": {"labkit/runtime/local/"},
     "sqlalchemy": {"services/common/jobs/"},
+    "docker": {"labkit/runtime/docker/"},
     "rich": {"labkit/cli/", "labkit/views/"},
     "typer": {"labkit/cli/"},
 }
