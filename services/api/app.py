@@ -10,14 +10,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api import errors
 from services.api.context import Context
+from services.api.direct import Direct
 from services.api.forms import FormReader
 from services.api.intake import Intake
 from services.api.letters import Letters
 from services.api.objects import Objects
 from services.api.openapi import problems
+from services.api.outbound import Outbound
 from services.api.publisher import Publisher
-from services.api.routes import batches, dlq, index, jobs, queues, text, uploads
+from services.api.routes import batches, direct, dlq, gallery, index, jobs, queues, text, uploads, webhook
 from services.api.rows import Rows
+from services.api.senders import Senders
 from services.api.settings import ApiSettings
 from services.common import metrics
 from services.common.broker import Broker
@@ -56,6 +59,15 @@ def assemble(settings: ApiSettings, broker: Broker, store: ObjectStore, table: J
             timeout_s=settings.body_timeout_s,
         ),
         letters=Letters(broker, settings.layout),
+        direct=Direct(
+            objects,
+            rows,
+            publisher,
+            max_bytes=settings.max_upload_bytes,
+            max_pixels=settings.max_pixels,
+            expiry_s=settings.upload_url_expiry_s,
+        ),
+        senders=Senders(settings.sns_topic_arn, settings.sns_certificate, Outbound()),
     )
 
 
@@ -71,7 +83,7 @@ def build(parts: Context) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.context = parts
-    for module in (uploads, batches, text, jobs, queues, index):
+    for module in (uploads, direct, batches, text, jobs, gallery, webhook, queues, index):
         app.include_router(module.router)
     app.include_router(dlq.router, responses=problems(*DLQ_REFUSALS))
     checks = {

@@ -7,12 +7,14 @@ from typing import cast
 
 from starlette.requests import Request
 
+from services.api.direct import Direct
 from services.api.forms import FormReader
 from services.api.intake import Intake
 from services.api.letters import Letters
 from services.api.objects import Objects
 from services.api.publisher import Publisher
 from services.api.rows import Rows
+from services.api.senders import Senders
 from services.api.settings import ApiSettings
 from services.common.broker import Broker
 
@@ -29,6 +31,8 @@ class Context:
     intake: Intake
     forms: FormReader
     letters: Letters
+    direct: Direct
+    senders: Senders
 
 
 def context(request: Request) -> Context:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from services.common.jobs import Filter, JobRow, JobStore, NewJob
+from services.common.jobs.uploads import UploadStore
 from services.common.messages import Clock, JobId, Status
 
 READERS = 4
@@ -60,6 +61,15 @@ class Rows:
     async def failed_by_reason(self) -> dict[str, int]:
         """Return how many failed jobs there are of each reason."""
         return await self._read(self._jobs.failed_by_reason)
+
+    async def read_uploads(self, call: Callable[[UploadStore], ResultT]) -> ResultT:
+        """Ask the table of direct uploads something."""
+        return await self._read(lambda: call(self._jobs.uploads))
+
+    async def write_uploads(self, call: Callable[[UploadStore], ResultT]) -> ResultT:
+        """Change the table of direct uploads, in a turn of this program's one writer."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._writer, call, self._jobs.uploads)
 
     def close(self) -> None:
         """Let what is under way end."""

@@ -36,6 +36,7 @@ from services.common.jobs.table import (
     values,
     without_passed,
 )
+from services.common.jobs.uploads import OPEN, UploadStore, uploads
 from services.common.messages import RANK, STATUS_AFTER, Change, Clock, Event, Status
 
 BUSY_TIMEOUT_S = 10
@@ -87,6 +88,7 @@ class JobStore:
         )
         self._birth = self._insert.on_conflict_do_nothing(index_elements=["job_id"])
         self._upsert = self._upsert_statement()
+        self.uploads = UploadStore(self._transaction, self._birth)
 
     def create_schema(self) -> None:
         """Make the table; one program does this, the tracker. A table of another version is left as it is."""
@@ -175,9 +177,9 @@ class JobStore:
         return self._count_by(table.c.reason, table.c.status == "failed")
 
     def oldest_waiting(self) -> float | None:
-        """Return when the oldest job that still waits was created."""
+        """Return when the oldest job that still waits was created; one that was announced only does not."""
         statement = sa.select(sa.func.min(table.c.created_at)).where(
-            table.c.status.in_(["pending", "queued"])
+            (table.c.status == "queued") | ((table.c.status == "pending") & ~OPEN)
         )
         with self._transaction() as connection:
             return cast("float | None", connection.execute(statement).scalar())
@@ -216,6 +218,7 @@ class JobStore:
     def clear(self) -> int:
         """Delete all rows; return how many."""
         with self._transaction() as connection:
+            connection.execute(sa.delete(uploads))
             return connection.execute(sa.delete(table)).rowcount
 
     def close(self) -> None:
