@@ -32,6 +32,7 @@ from labkit.cli import (
     notebook,
     prepare,
     results,
+    sns,
 )
 from labkit.cli.context import Lab
 from labkit.cli.options import CLASS, PANELS, PortOffset, ProjectName, RuntimeKind
@@ -104,6 +105,7 @@ GROUPS = (
     jobs,
     dlq,
     db,
+    sns,
     chaos,
     bench,
     prepare,

@@ -48,6 +48,7 @@ def _drop(url: str) -> None:
     with engine.begin() as connection:
         connection.execute(sa.text("drop view if exists images"))
         connection.execute(sa.text("drop table if exists jobs"))
+        connection.execute(sa.text("drop table if exists uploads"))
     engine.dispose()
 
 

@@ -30,9 +30,7 @@ def finish(api: Api) -> bytes:
     made = picture(16, 12)
     key = output_key(job.job_id, "thumbnail")
     api.store.put(key, io.BytesIO(made), len(made), "image/jpeg")
-    output = Output(
-        name="thumbnail", key=key, content_type="image/jpeg", size=len(made), width=16, height=12
-    )
+    output = Output(name="thumbnail", key=key, content_type="image/jpeg", size=len(made), width=16, height=12)
     api.table.apply([Event.of(job, "job.completed", attempt=1, clock=job.clock, outputs=(output,))])
     return made
 
