@@ -21,8 +21,8 @@ def upload(jobs: JobStore) -> Upload:
     return announced
 
 
-def claimed(jobs: JobStore, upload: Upload, token: str = "mine", now: float = 100.0) -> Claim:
-    claim = Claim(upload.job_id, token)
+def claimed(jobs: JobStore, upload: Upload, owner: str = "mine", now: float = 100.0) -> Claim:
+    claim = Claim(upload.job_id, owner)
     assert jobs.uploads.claim(claim, now=now, until=now + 60)
     return claim
 
