@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 import urllib3
+from typer.testing import CliRunner
 
-from labkit.sns import Sender
+from labkit.cli.app import app
+from labkit.cli.context import Lab
 from tests.acceptance.stack import Stack, eventually
 from tests.support.http_file import HttpFile
 from tests.support.notebooks import WALKTHROUGH, complaints, pictures, printed, walk
@@ -42,19 +44,23 @@ def test_the_notebook_walks_through(stack: Stack, tmp_path: Path, *, trusted: bo
     assert ("200 ['queued']" if trusted else "403 sns_refused") in said
 
 
-def test_the_sender_of_the_command_line_is_heard(stack: Stack, tmp_path: Path) -> None:
+def test_the_sender_of_the_command_line_is_heard(stack: Stack) -> None:
     """An announced upload that was brought is done after the event, however often that comes."""
     address = stack.runtime.address("api")
     wanted = {"filename": "photo.jpg", "content_type": "image/jpeg"}
     photo = (FILE.parent / "photo.jpg").read_bytes()
-    sender = Sender.keep(_senders(stack))
+    lab = Lab(open_runtime=lambda _: stack.runtime)
     with urllib3.PoolManager(retries=False, timeout=30) as pool:
         permit = pool.request("POST", f"{address}/upload/url", json=wanted).json()
         assert pool.request("PUT", permit["url"], body=photo, headers=permit["headers"]).status == 200
-        body = sender.notification(permit["bucket"], [permit["key"]])
-        for _ in range(3):
-            heard = pool.request("POST", f"{address}/webhook/sns", body=body)
-            assert (heard.status, json.loads(heard.data)["records"][0]["job_id"]) == (200, permit["job_id"])
+        arguments = ["sns", "send", permit["job_id"], "--times", "3", "--json"]
+        heard = CliRunner().invoke(app, arguments, obj=lab)
+        assert heard.exit_code == 0, heard.output
+        records = [answer["records"] for answer in json.loads(heard.stdout)["answers"]]
+        assert [record["job_id"] for [record] in records] == [permit["job_id"]] * 3
+        refused = CliRunner().invoke(app, ["sns", "send", permit["job_id"], "--tamper"], obj=lab)
+        assert refused.exit_code == 1
+        assert "signature" in refused.stderr
         eventually(lambda: stack.status(permit["job_id"])["status"] == "completed", 30)
     assert stack.status(permit["job_id"])["attempts"] == 1
 

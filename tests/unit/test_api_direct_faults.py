@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,32 @@ def test_a_store_that_goes_away_meanwhile_refuses_nothing(tmp_path: Path) -> Non
         job_id = announce(api)
         bring(api, job_id)
         assert code(complete(api, job_id)) == (503, "storage_unavailable")
+        assert complete(api, job_id).status == 202
+
+
+class Hanging(MemoryStore):
+    """A store that does not answer until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.free = threading.Event()
+
+    def look(self, key: str) -> ObjectFacts:
+        """Wait."""
+        assert self.free.wait(10)
+        return super().look(key)
+
+
+def test_a_store_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a while the answer is a 503, and the claim is given back."""
+    store = Hanging()
+    with running(tmp_path, store=lambda: store) as api:
+        monkeypatch.setattr(api.parts.objects, "_timeout_s", 0.1)
+        job_id = announce(api)
+        bring(api, job_id)
+        assert code(complete(api, job_id)) == (503, "storage_unavailable")
+        monkeypatch.setattr(api.parts.objects, "_timeout_s", 10)
+        store.free.set()
         assert complete(api, job_id).status == 202
 
 

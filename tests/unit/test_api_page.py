@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.api.errors import PROBLEMS
+from services.api.routes.direct import WantedUrl
 from services.api.routes.jobs import MAX_LISTED
 from services.api.routes.text import MAX_BODY_BYTES, MAX_MESSAGES, TextMessage
 from services.api.settings import ApiSettings
@@ -54,6 +55,11 @@ def test_the_fields_of_a_job_are_those_of_the_answer(api: Api) -> None:
 def test_the_fields_of_a_message_are_those_of_the_record() -> None:
     """Every field of a text job is on the page, and no other."""
     assert {row[0] for row in table("Send text jobs")[1:]} == set(TextMessage.model_fields)
+
+
+def test_the_fields_of_an_announcement_are_those_of_the_record() -> None:
+    """Every field of a direct upload is on the page, and no other."""
+    assert {row[0] for row in table("Direct upload")[1:]} == set(WantedUrl.model_fields)
 
 
 def test_the_limits_are_those_of_the_code() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import get_args
 
 import pytest
+from rich.console import Console
 
 from labkit.sns import Sender, Version
+from labkit.views.sns import heard_table
 from services.common.sns import Envelope, read_certificate
 from tests.support.lab import World
 
@@ -43,6 +46,26 @@ def test_something_has_to_be_sent(world: World) -> None:
     """Either uploads or a subscription, not none and not both."""
     for arguments in (["sns", "send"], ["sns", "send", "a", "--subscribe"]):
         assert "not clear what to send" in world.run(*arguments).stderr
+
+
+def test_a_refusal_is_the_apis_word(world: World) -> None:
+    """An API that trusts nobody says so, and what to set."""
+    with world.api():
+        result = world.run("sns", "send", "4f1c7f0e")
+    assert result.exit_code == 1
+    assert "no topic may send here" in result.stderr
+    assert "LAB_SNS_TOPIC_ARN" in result.stderr
+
+
+def test_what_became_of_it_is_a_line_each() -> None:
+    """Long keys are folded, and a subscription is a sentence."""
+    records = [{"key": "uploads/" + "k" * 32, "outcome": "queued", "job_id": "k"}]
+    answers = [{"confirmed": True, "records": []}, {"confirmed": False, "records": records}]
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(heard_table(answers))
+    text = console.export_text()
+    assert "The subscription is confirmed." in text
+    assert f"uploads/{'k' * 32}  queued" in text
 
 
 def test_messages_are_signed(tmp_path: Path) -> None:
