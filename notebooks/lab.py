@@ -23,6 +23,8 @@ from labkit.notebooks.pictures import (
     use_style,
 )
 from labkit.notebooks.tables import Run, level, percentiles, read_run, read_runs
+from labkit.project import REPOSITORY as ROOT
+from labkit.sns import Sender
 
 __all__ = [
     "BLUE",
@@ -33,8 +35,10 @@ __all__ = [
     "ORANGE",
     "PURPLE",
     "RED",
+    "ROOT",
     "SKY",
     "Run",
+    "Sender",
     "duration_axis",
     "level",
     "name_lines",

@@ -32,6 +32,7 @@ from labkit.cli import (
     notebook,
     prepare,
     results,
+    sns,
     webhook,
 )
 from labkit.cli.context import Lab
@@ -106,6 +107,7 @@ GROUPS = (
     webhook,
     dlq,
     db,
+    sns,
     chaos,
     bench,
     prepare,

@@ -26,7 +26,7 @@ DEFAULTS = Options(
 
 # Whoever publishes or consumes stands still meanwhile, so that nothing comes back behind the broom.
 PROGRAMS = tuple(service.name for service in SERVICES if service.readiness == "health")
-PREFIXES = ("originals/", "results/", "control/")
+PREFIXES = ("originals/", "uploads/", "results/", "control/")
 
 _BROKER_S = 10.0
 _EMPTY_S = 10.0

@@ -17,16 +17,20 @@ async def serve(settings: ApiSettings, stop: asyncio.Event) -> None:
     """Serve until `stop` is set, then finish the requests in hand."""
     broker = open_broker(settings, settings.instance)
     table = JobStore(settings.database_url.get_secret_value())
-    parts = assemble(settings, broker, open_store(settings), table)
-    bucket = asyncio.create_task(parts.objects.keep_bucket())
+    parts = assemble(settings, broker, open_store(settings, settings.s3_public_endpoint), table)
+    background = [
+        asyncio.create_task(parts.objects.keep_bucket()),
+        asyncio.create_task(parts.direct.sweep_forever()),
+    ]
     async with broker:
         async with serving(build(parts), settings), parts.listeners:
             await stop.wait()
         await parts.publisher.drain()
         await parts.objects.drain()
-    bucket.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await bucket
+    for task in background:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
     parts.rows.close()
     table.close()
 

@@ -37,6 +37,63 @@ class Accepted(_Answer):
     links: Links
 
 
+class Permitted(_Answer):
+    """A job that was announced, and the one request that brings its file."""
+
+    job_id: str
+    id: str
+    filename: str
+    status: Literal["pending"]
+    operations: list[str]
+    method: Literal["PUT"]
+    url: str
+    headers: dict[str, str]
+    expires_at: str
+    max_bytes: int
+    bucket: str
+    key: str
+    message: str
+    links: Links
+
+
+class Taken(_Answer):
+    """An image that the classic gallery API took."""
+
+    id: int
+    filename: str
+    status: Literal["pending"]
+    message: str
+
+
+class ClassicImage(_Answer):
+    """An image as the classic gallery API shows it."""
+
+    id: int
+    filename: str
+    status: Literal["pending", "processing", "completed", "failed"]
+    original_path: str | None
+    thumbnail_path: str | None
+    created_at: str
+    processed_at: str | None
+
+
+class HeardRecord(_Answer):
+    """One object of a storage event, and what came of it."""
+
+    key: str
+    outcome: str
+    job_id: str | None
+
+
+class Heard(_Answer):
+    """A message of SNS that was taken."""
+
+    type: Literal["Notification", "SubscriptionConfirmation", "UnsubscribeConfirmation"]
+    message_id: str
+    confirmed: bool
+    records: list[HeardRecord]
+
+
 class Refused(ErrorAnswer):
     """A file of a batch that was refused."""
 

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api import errors
 from services.api.context import Context
+from services.api.direct import Direct
 from services.api.feed import Feed
 from services.api.forms import FormReader
 from services.api.intake import Intake
@@ -17,9 +18,24 @@ from services.api.letters import Letters
 from services.api.listeners import Listeners
 from services.api.objects import Objects
 from services.api.openapi import problems
+from services.api.outbound import Outbound
 from services.api.publisher import Publisher
-from services.api.routes import batches, dlq, events, index, jobs, queues, text, uploads, webhooks
+from services.api.routes import (
+    batches,
+    direct,
+    dlq,
+    events,
+    gallery,
+    index,
+    jobs,
+    queues,
+    sns,
+    text,
+    uploads,
+    webhooks,
+)
 from services.api.rows import Rows
+from services.api.senders import Senders
 from services.api.settings import ApiSettings
 from services.common import metrics
 from services.common.broker import Broker
@@ -62,6 +78,15 @@ def assemble(settings: ApiSettings, broker: Broker, store: ObjectStore, table: J
         ),
         letters=Letters(broker, settings.layout),
         listeners=Listeners(Feed(broker, rows), settings),
+        direct=Direct(
+            objects,
+            rows,
+            publisher,
+            max_bytes=settings.max_upload_bytes,
+            max_pixels=settings.max_pixels,
+            expiry_s=settings.upload_url_expiry_s,
+        ),
+        senders=Senders(settings.sns_topic_arn, settings.sns_certificate, Outbound()),
     )
 
 
@@ -77,7 +102,7 @@ def build(parts: Context) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.context = parts
-    for module in (uploads, batches, text, webhooks, jobs, events, queues, index):
+    for module in (uploads, direct, batches, text, webhooks, jobs, events, gallery, sns, queues, index):
         app.include_router(module.router)
     app.include_router(dlq.router, responses=problems(*DLQ_REFUSALS))
     checks = {

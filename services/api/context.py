@@ -7,6 +7,7 @@ from typing import cast
 
 from starlette.requests import Request
 
+from services.api.direct import Direct
 from services.api.forms import FormReader
 from services.api.intake import Intake
 from services.api.letters import Letters
@@ -14,6 +15,7 @@ from services.api.listeners import Listeners
 from services.api.objects import Objects
 from services.api.publisher import Publisher
 from services.api.rows import Rows
+from services.api.senders import Senders
 from services.api.settings import ApiSettings
 from services.common.broker import Broker
 
@@ -31,6 +33,8 @@ class Context:
     forms: FormReader
     letters: Letters
     listeners: Listeners
+    direct: Direct
+    senders: Senders
 
 
 def context(request: Request) -> Context:

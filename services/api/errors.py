@@ -56,6 +56,8 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         "bad_field": Problem(400, "docs/api.md lists the fields of this route and what they may be."),
         "processing_time_too_long": Problem(400, "Ask for less, or raise LAB_MAX_PROCESSING_TIME_S."),
         "origin_refused": Problem(403, "Add the page's origin to LAB_ALLOWED_ORIGINS."),
+        "sns_off": Problem(403, "Set LAB_SNS_TOPIC_ARN to the topic that may send here."),
+        "sns_refused": Problem(403, "docs/api.md says whose messages are taken, and how they are checked."),
         "route_not_found": Problem(404, "GET / lists the routes."),
         "job_not_found": Problem(404, "Check the job_id; GET /jobs lists the newest jobs."),
         "batch_not_found": Problem(
@@ -75,7 +77,13 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         "job_not_finished": Problem(409, "Ask GET /status/{job_id} until the status is completed."),
         "job_not_failed": Problem(409, "Only a failed job can be tried again; GET /jobs?status=failed."),
         "job_gone": Problem(409, "Send the message again with POST /produce."),
+        "upload_missing": Problem(409, "PUT the file to the URL that came with the job_id, then try again."),
+        "upload_differs": Problem(
+            409, "Announce what the file is by its content, and send it with the headers of the answer."
+        ),
+        "upload_not_announced": Problem(409, "POST /upload/url announces a direct upload."),
         "job_failed": Problem(409, "error_message says why; send the job again once that is mended."),
+        "upload_expired": Problem(410, "Ask for another URL: POST /upload/url"),
         "file_too_large": Problem(413, "Send a smaller file, or raise LAB_MAX_UPLOAD_BYTES."),
         "batch_too_large": Problem(413, "Send fewer files in one batch, or raise LAB_MAX_BATCH_BYTES."),
         "too_many_files": Problem(413, "Send fewer files in one batch, or raise LAB_MAX_BATCH_FILES."),
@@ -93,6 +101,8 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         "storage_unavailable": Problem(
             503, "Nothing was accepted. Start the object store (or is its disk full?), then try again."
         ),
+        "upload_busy": Problem(503, "Try again in a moment."),
+        "sns_unreachable": Problem(503, "Is Amazon SNS reachable from here? The sender tries again."),
         "no_room": Problem(
             503, "Nothing was accepted. Make room in the API's folder for temporary files, then try again."
         ),

@@ -102,7 +102,7 @@ class Intake:
             )
         if row.status != "pending":
             return Receipt(row.job_id, row.filename, row.operations, row.status)
-        await self._publisher.send(_again(row))
+        await self._publisher.send(again(row))
         return Receipt(row.job_id, row.filename, row.operations, "queued")
 
     async def _born(self, job: Job, upload: Upload, order: Order, fingerprint: str) -> JobRow:
@@ -153,7 +153,8 @@ def _job(upload: Upload, order: Order, job_id: str, fingerprint: str = "") -> Jo
     )
 
 
-def _again(row: JobRow) -> Job:
+def again(row: JobRow) -> Job:
+    """Return the job of a row, as it was or will be sent for the first time."""
     return Job(
         job_id=row.job_id,
         kind=row.kind,

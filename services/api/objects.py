@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import BinaryIO, TypeVar
 
@@ -58,6 +58,22 @@ class Objects:
             except StorageUnavailable:
                 self._bucket_wanted.set()
                 raise
+
+    async def call(self, work: Callable[[ObjectStore], ResultT]) -> ResultT:
+        """Return what some work with the store comes to."""
+        async with self._free_writers:
+            working = _run(self._writers, lambda: work(self._store))
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    # Shielded, since the thread goes on after a time-out.
+                    return await asyncio.shield(working)
+            except TimeoutError:
+                working.add_done_callback(lambda late: late.exception())  # nobody else asks for it
+                raise StorageUnavailable(f"no answer from the store in {self._timeout_s:g} s") from None
+
+    def presigned_put(self, key: str, headers: Mapping[str, str], expires_s: int) -> str:
+        """Return a URL to which anybody may PUT this object with these headers, for so many seconds."""
+        return self._store.presigned_put(key, headers, expires_s)
 
     def discard(self, key: str) -> None:
         """Delete an original that belongs to no job, in the background and at best effort."""

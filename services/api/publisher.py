@@ -28,6 +28,7 @@ from services.common.topology import Layout, queue_for
 log = logging.getLogger(__name__)
 
 DRAIN_S = 3.0
+MAX_MESSAGE = 500
 
 
 class Publisher:
@@ -75,6 +76,21 @@ class Publisher:
             log.warning("row_delayed", extra={"job_id": job.job_id, "error": str(error)})
         log.info("upload_accepted", extra={"job_id": job.job_id, "queue": queue})
         self._announce(Event.of(job, "job.queued", attempt=1, clock=clock, queue=queue))
+
+    async def give_up(self, job: Job, *, reason: str, code: str, message: str) -> None:
+        """Publish that a job has failed before it was sent; raise `BrokerUnavailable` without the confirm."""
+        clock: Clock = {**job.clock, "finished": time.time()}
+        failed = Event.of(
+            job,
+            "job.failed",
+            attempt=1,
+            clock=clock,
+            reason=reason,
+            error_code=code,
+            error_message=message[:MAX_MESSAGE],
+        )
+        await self._broker.publish(event_envelope(failed))
+        log.info("upload_refused", extra={"job_id": job.job_id, "reason": reason, "error": message})
 
     async def drain(self) -> None:
         """Let announcements under way end, for a few seconds."""

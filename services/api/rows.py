@@ -11,6 +11,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from services.common.jobs import Filter, JobRow, JobStore, NewJob, Wanted
+from services.common.jobs.uploads import UploadStore
 from services.common.messages import Change, Clock, JobId, Status, WebhookAttempt
 
 READERS = 4
@@ -72,6 +73,15 @@ class Rows:
     async def changes(self, after: int, wanted: Wanted, limit: int) -> Sequence[Change]:
         """Return the first `limit` wanted changes after a seq, in their order: each job once, as it is."""
         return await self._read(lambda: self._jobs.changes(after, wanted, limit))
+
+    async def read_uploads(self, call: Callable[[UploadStore], ResultT]) -> ResultT:
+        """Ask the table of direct uploads something."""
+        return await self._read(lambda: call(self._jobs.uploads))
+
+    async def write_uploads(self, call: Callable[[UploadStore], ResultT]) -> ResultT:
+        """Change the table of direct uploads, in a turn of this program's one writer."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._writer, call, self._jobs.uploads)
 
     def close(self) -> None:
         """Let what is under way end."""

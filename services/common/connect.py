@@ -18,11 +18,12 @@ def open_broker(settings: BrokerSettings, name: str) -> AmqpBroker:
     )
 
 
-def open_store(settings: StorageSettings) -> S3Store:
-    """Return the object store."""
+def open_store(settings: StorageSettings, public_endpoint: str = "") -> S3Store:
+    """Return the object store; `public_endpoint` is its address in URLs for clients outside."""
     return S3Store(
         settings.s3_endpoint,
         settings.s3_access_key,
         settings.s3_secret_key.get_secret_value(),
         settings.s3_bucket,
+        public_endpoint,
     )

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import itertools
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 from services.common.broker import Delivery, Depth, Handler, Outgoing, Settlement
 from services.common.confirms import failed
-from services.common.errors import BrokerUnavailable, ObjectMissing, StorageUnavailable, Unroutable
-from services.common.storage import CHUNK_BYTES, StoredObject
+from services.common.errors import BrokerUnavailable, Unroutable
+from services.common.testing_store import MemoryStore
 from services.common.topology import Binding, Declarations, Queue
+
+__all__ = ["MemoryBroker", "MemoryStore"]
 
 
 @dataclass(slots=True, eq=False)
@@ -333,54 +334,3 @@ def _matches(pattern: str, key: str) -> bool:
     if pattern.endswith("#"):
         return key.startswith(pattern[:-1])
     return pattern == key
-
-
-class MemoryStore:
-    """An object store in this process; set `available` to False to have it fail."""
-
-    def __init__(self) -> None:
-        self.objects: dict[str, tuple[bytes, str]] = {}
-        self.available = True
-
-    def ensure_bucket(self) -> None:
-        """Do nothing: there is one bucket."""
-        self.ping()
-
-    def put(self, key: str, data: BinaryIO, size: int, content_type: str) -> None:
-        """Store `size` bytes read from `data`."""
-        self.ping()
-        self.objects[key] = (data.read(size), content_type)
-
-    def get(self, key: str) -> bytes:
-        """Return all bytes of an object."""
-        self.ping()
-        with _missing(key):
-            return self.objects[key][0]
-
-    def open(self, key: str) -> StoredObject:
-        """Return an object as a stream."""
-        data = self.get(key)
-        etag = hashlib.md5(data, usedforsecurity=False).hexdigest()
-        chunks = (data[start : start + CHUNK_BYTES] for start in range(0, len(data), CHUNK_BYTES))
-        return StoredObject(chunks, len(data), self.objects[key][1], f'"{etag}"')
-
-    def delete(self, prefix: str) -> int:
-        """Delete all objects whose key begins with `prefix`."""
-        self.ping()
-        found: Sequence[str] = [key for key in self.objects if key.startswith(prefix)]
-        for key in found:
-            del self.objects[key]
-        return len(found)
-
-    def ping(self) -> None:
-        """Return, or raise `StorageUnavailable` while `available` is False."""
-        if not self.available:
-            raise StorageUnavailable
-
-
-@contextlib.contextmanager
-def _missing(key: str) -> Iterator[None]:
-    try:
-        yield
-    except KeyError:
-        raise ObjectMissing(f"no object {key} in the store") from None

@@ -11,6 +11,7 @@ import pytest
 from labkit.project import Project
 from labkit.runtime.local.runtime import LocalRuntime
 from labkit.settings import program_settings
+from labkit.sns import Sender
 from labkit.stack import Options
 from tests.acceptance.stack import Stack
 from tests.support.ports import free_offset
@@ -24,7 +25,8 @@ def whole_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         Project("acceptance", root=root, port_offset=free_offset()), environ=dict(os.environ)
     )
     try:
-        runtime.up(Options(counts={"worker": 2}, settings=program_settings()))
+        settings = {**program_settings(), **Sender.keep(root / ".lab" / "sns").settings}
+        runtime.up(Options(counts={"worker": 2}, settings=settings))
         yield Stack(runtime)
     finally:
         runtime.down(delete_data=True)

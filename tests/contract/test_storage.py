@@ -97,6 +97,32 @@ def test_delete_takes_all_of_a_prefix(store: ObjectStore) -> None:
         store.get(output_key("one", "result"))
 
 
+def test_an_object_can_be_looked_at_and_read_in_parts(store: ObjectStore) -> None:
+    """Its size, type and etag come without its bytes; a part is what was asked for."""
+    _put(store, "uploads/a", b"0123456789", "image/jpeg")
+    facts = store.look("uploads/a")
+    assert (facts.size, facts.content_type) == (10, "image/jpeg")
+    assert facts.etag.strip('"') == facts.etag != ""
+    assert store.read("uploads/a", 0, 4) == b"0123"
+    assert store.read("uploads/a", 4, 6) == b"456789"
+    for call in (lambda: store.look("uploads/b"), lambda: store.read("uploads/b", 0, 1)):
+        with pytest.raises(ObjectMissing, match="uploads/b"):
+            call()
+
+
+def test_an_object_is_copied_while_it_is_the_same(store: ObjectStore) -> None:
+    """The copy has bytes and type of the object; another etag is told, and a missing object too."""
+    _put(store, "uploads/a", b"first", "image/jpeg")
+    etag = store.look("uploads/a").etag
+    assert store.copy("uploads/a", "originals/a", etag)
+    assert (store.get("originals/a"), store.look("originals/a").content_type) == (b"first", "image/jpeg")
+    _put(store, "uploads/a", b"second", "image/jpeg")
+    assert store.look("uploads/a").etag != etag
+    assert not store.copy("uploads/a", "originals/b", etag)
+    with pytest.raises(ObjectMissing):
+        store.copy("uploads/none", "originals/c", etag)
+
+
 def test_a_bucket_may_be_there_already(store: ObjectStore) -> None:
     """Every program makes sure of the bucket."""
     store.ensure_bucket()

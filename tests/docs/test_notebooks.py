@@ -10,7 +10,7 @@ import typer.main
 
 from labkit.cli.app import app
 from labkit.notebooks.tables import SAMPLES
-from tests.support.notebooks import NAMES, complaints, execute, pictures, read
+from tests.support.notebooks import NAMES, WALKTHROUGH, complaints, execute, pictures, read
 
 SAMPLE = {"1": "mix", "2": "mix", "3": "mix", "4": "failure", "5": "queueing"}
 PICTURES = {"1": 4, "2": 3, "3": 3, "4": 2, "5": 2}
@@ -23,7 +23,7 @@ def test_there_are_five_chapters() -> None:
     assert [name[0] for name in NAMES] == list("12345")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, WALKTHROUGH])
 def test_notebooks_are_stored_without_output(name: str) -> None:
     """A notebook in the repository has no output, no counts and no traces of an editor; its ids are words."""
     notebook = read(name)
@@ -37,7 +37,7 @@ def test_notebooks_are_stored_without_output(name: str) -> None:
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, WALKTHROUGH])
 def test_commands_in_notebooks_exist(name: str) -> None:
     """Every labctl command that a notebook names can be typed."""
     known = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]

@@ -17,6 +17,7 @@ import urllib3
 from PIL import Image
 
 from services.api.app import assemble, build
+from services.api.context import Context
 from services.api.settings import ApiSettings
 from services.common.broker import Delivery, Outgoing
 from services.common.confirms import failed
@@ -43,6 +44,7 @@ class Api:
     loop: asyncio.AbstractEventLoop
     stop: Callable[[], None]
     """Ends the API, and returns when it has."""
+    parts: Context
     http: urllib3.PoolManager = field(
         default_factory=lambda: urllib3.PoolManager(retries=False, timeout=20, maxsize=16)
     )
@@ -172,7 +174,7 @@ def running(
             memory.declare(EVENTS)
             parts = assemble(wanted, memory, memory_store, table)
             async with serving(build(parts), wanted) as url, parts.listeners:
-                ready.set_result(Api(url, memory, memory_store, table, loop, end))
+                ready.set_result(Api(url, memory, memory_store, table, loop, end, parts))
                 await loop.run_in_executor(None, stop.wait)
             await parts.publisher.drain()
             await parts.objects.drain()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.api.errors import PROBLEMS
+from services.api.routes.direct import WantedUrl
 from services.api.routes.events import MAX_JOB_IDS, wanted
 from services.api.routes.jobs import MAX_LISTED
 from services.api.routes.text import MAX_BODY_BYTES, MAX_MESSAGES, TextMessage
@@ -68,6 +69,11 @@ def test_the_fields_of_a_change_are_those_of_the_stream() -> None:
     assert fields == set(change_view(change))
     filters = set(shown[shown.index("parameter") + 1 :])
     assert filters == {"after", *inspect.signature(wanted).parameters}
+
+
+def test_the_fields_of_an_announcement_are_those_of_the_record() -> None:
+    """Every field of a direct upload is on the page, and no other."""
+    assert {row[0] for row in table("Direct upload")[1:]} == set(WantedUrl.model_fields)
 
 
 def test_the_limits_are_those_of_the_code() -> None:

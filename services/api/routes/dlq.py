@@ -129,7 +129,7 @@ async def _second_chance(parts: Context, row: JobRow) -> int:
     if done.job_ids:
         return row.generation + 1
     if row.original_path is None:
-        raise ApiError("job_gone", "the dead letter was purged, and a text job is nowhere else")
+        raise ApiError("job_gone", "there is no dead letter, and the job is nowhere else")
     job = Job(
         job_id=row.job_id,
         kind=row.kind,

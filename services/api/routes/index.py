@@ -13,6 +13,8 @@ LINKS = {
     "upload": "/upload",
     "produce": "/produce",
     "upload_batch": "/upload/batch",
+    "upload_url": "/upload/url",
+    "gallery_upload": "/api/upload",
     "batch_produce": "/batch-produce",
     "jobs": "/jobs",
     "events": "/events",

@@ -70,7 +70,7 @@ async def original(request: Request, job_id: str) -> Response:
     """Return the bytes that were uploaded."""
     row = await _find(context(request), job_id)
     if row.original_path is None:
-        raise ApiError("no_such_output", f"a {row.kind} job has no original")
+        raise ApiError("no_such_output", "the job has no original")
     return await download(request, context(request).objects, row.original_path, row.filename)
 
 

@@ -45,6 +45,7 @@ from services.common.jobs.table import (
     values,
     without_passed,
 )
+from services.common.jobs.uploads import OPEN, UploadStore, uploads
 from services.common.messages import RANK, STATUS_AFTER, Change, Changes, Clock, Event, Status, WebhookAttempt
 
 BUSY_TIMEOUT_S = 10
@@ -95,6 +96,7 @@ class JobStore:
         self._birth = self._insert.on_conflict_do_nothing(index_elements=["job_id"])
         self._note = insert(webhooks.attempts).on_conflict_do_nothing(index_elements=["attempt_id"])
         self._upsert = self._upsert_statement()
+        self.uploads = UploadStore(self._transaction, self._birth)
 
     def create_schema(self) -> None:
         """Make the tables; one program does this, the tracker. One of another version is left as it is."""
@@ -213,9 +215,9 @@ class JobStore:
         return self._count_by(table.c.reason, table.c.status == "failed")
 
     def oldest_waiting(self) -> float | None:
-        """Return when the oldest job that still waits was created."""
+        """Return when the oldest job that still waits was created; one that was announced only does not."""
         statement = sa.select(sa.func.min(table.c.created_at)).where(
-            table.c.status.in_(["pending", "queued"])
+            (table.c.status == "queued") | ((table.c.status == "pending") & ~OPEN)
         )
         with self._transaction() as connection:
             return cast("float | None", connection.execute(statement).scalar())
@@ -255,6 +257,7 @@ class JobStore:
         """Delete all jobs and what was logged of them; return how many jobs."""
         with self._transaction() as connection:
             connection.execute(sa.delete(webhooks.attempts))
+            connection.execute(sa.delete(uploads))
             return connection.execute(sa.delete(table)).rowcount
 
     def close(self) -> None:
