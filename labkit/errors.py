@@ -17,6 +17,9 @@ LabError
 ├── NotReady            an instance runs but does not become ready in time
 ├── ApiUnreachable      the pipeline's API does not answer, or not as asked
 ├── SupervisorError     the local supervisor does not answer or refuses
+├── NoDocker            no Docker engine with Compose v2 that could run a stack answers
+├── ImageMissing        an image can neither be fetched nor made
+├── DockerRefused       the Docker engine, or Compose, refuses a command
 └── Unsupported         this platform cannot run that runtime
 """
 
@@ -104,6 +107,18 @@ class ApiUnreachable(LabError):
 
 class SupervisorError(LabError):
     """The local supervisor does not answer, or refuses a command."""
+
+
+class NoDocker(LabError):
+    """No Docker engine with Compose v2 that could run a stack answers."""
+
+
+class ImageMissing(LabError):
+    """An image can neither be fetched nor made."""
+
+
+class DockerRefused(LabError):
+    """The Docker engine, or Compose, refuses a command."""
 
 
 class Unsupported(LabError):

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from labkit.runtime.base import Runtime
-from labkit.stack import SERVICES
 
 _SUMMARIES = {
     ("rabbitmq", "management"): "RabbitMQ in the browser",
@@ -42,7 +41,7 @@ def links(runtime: Runtime) -> list[Link]:
     running = {found.service for found in runtime.instances()}
     found = [
         Link(_name(service.name, port.name), runtime.address(service.name, port.name), summary)
-        for service in SERVICES
+        for service in runtime.services
         if service.name in running
         for port in service.ports
         if port.scheme == "http"

@@ -11,7 +11,7 @@ from services.common.topology import IMAGE_POOLS, Layout, consumed_by
 # A typing error such as `scale 300` must not drown a laptop.
 MAX_INSTANCES = 50
 
-Readiness = Literal["health", "broker", "store"]
+Readiness = Literal["health", "broker", "store", "database"]
 
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 DEFAULT_LAYOUT: Layout = "single"
@@ -26,11 +26,15 @@ WORKERS = (WORKER, *IMAGE_POOLS)
 
 @dataclass(frozen=True)
 class Port:
-    """A listening port by its base number (before the project's offset); scheme "" is not for people."""
+    """A listening port by its base number (before the project's offset); scheme "" is not for people.
+
+    docker: the base number on Docker, 0 when it is not published there.
+    """
 
     name: str
     base: int
     scheme: str = "http"
+    docker: int = 0
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ class Service:
 
     command: arguments after the Python interpreter; empty means that each runtime brings its own program.
     ports: the first is the main one, and replicas count up from it; a program without any takes a free port.
-    readiness: health = GET /health answers 200; broker = clients are accepted; store = S3 answers.
+    readiness: health = GET /health answers 200; broker = clients are accepted; store = S3 answers;
+    database = PostgreSQL answers.
     needs: services that are started, and ready, before this one.
     outside: the setting that names a server run by somebody else; when set, the service is not started.
     layout: the only layout in which it runs; empty means both.
@@ -85,9 +90,9 @@ SERVICES = (
         "rabbitmq",
         "message broker",
         ports=(
-            Port("amqp", 5772, "amqp"),
-            Port("management", 15772),
-            Port("prometheus", 15792),
+            Port("amqp", 5772, "amqp", docker=5672),
+            Port("management", 15772, docker=15672),
+            Port("prometheus", 15792, docker=15692),
             Port("distribution", 25772, ""),
             Port("epmd", 4469, ""),
         ),
@@ -97,7 +102,7 @@ SERVICES = (
     Service(
         "object-store",
         "originals and results, S3 protocol",
-        ports=(Port("s3", 9000),),
+        ports=(Port("s3", 9000, docker=9000),),
         readiness="store",
         outside="LAB_S3_ENDPOINT",
     ),
@@ -123,12 +128,35 @@ SERVICES = (
         "api",
         "accepts uploads and answers questions about jobs",
         command=("-m", "services.api"),
-        ports=(Port("http", 8000),),
+        ports=(Port("http", 8000, docker=8000),),
         needs=("rabbitmq", "object-store"),
         scalable=True,
         reads=("LAB_LAYOUT",),
     ),
 )
+
+POSTGRES = Service(
+    "postgres",
+    "the job table",
+    ports=(Port("sql", 15432, "postgresql", docker=15432),),
+    readiness="database",
+)
+
+
+def _on_docker(service: Service) -> Service:
+    reads_jobs = service.name in ("api", "tracker")
+    return replace(service, needs=(*service.needs, POSTGRES.name)) if reads_jobs else service
+
+
+DOCKER_SERVICES = (POSTGRES, *map(_on_docker, SERVICES))
+"""The same on Docker, where the job table has a server of its own; docker-compose.yml is held to this."""
+
+
+def port_variable(service: Service, port: Port) -> str:
+    """Name the variable that moves a published port on Docker: LAB_API_PORT, LAB_RABBITMQ_MANAGEMENT_PORT."""
+    main = port == service.ports[0]
+    name = service.name if main else f"{service.name}_{port.name}"
+    return f"LAB_{name.replace('-', '_').upper()}_PORT"
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,28 @@
-"""The kit's own checks, one after the other: what each part costs, and whether it passes."""
+"""The kit's own checks: parts in lanes that run side by side; what each costs, and whether it passes."""
 
 from __future__ import annotations
 
-import subprocess
+import signal
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 
-from labkit.project import REPOSITORY
+from labkit.crew import Crew
 
-TIERS_S = {"unit": 240, "docs": 60, "contract": 90, "integration": 360, "acceptance": 780}
-"""The folders of tests/, each with its budget in seconds; all parts together must end in 30 minutes."""
+QUICK_TIERS_S = {"unit": 300, "docs": 60, "contract": 120, "integration": 480}
+"""The folders of tests/ that go one after the other, each with its budget in seconds."""
+
+LONG_TIERS_S = {"acceptance": 900}
+"""Those that go beside them: they mostly wait for what a stack does."""
+
+IMAGE_S, DOCKER_S = 240, 600
+"""Budgets of the image of the services, and of the tests that need a Docker engine."""
+
+END_S = 90.0
+"""How long a part may clean up after Ctrl-C: pytest stops the stacks that it has started."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +36,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a part went; it has passed when its exit status is 0."""
+    """How a part went; it has passed when its exit status is 0. output: what it printed, if that was kept."""
 
     part: Part
     status: int
     seconds: float
+    output: str = ""
 
     @property
     def passed(self) -> bool:
@@ -42,29 +54,114 @@ class Outcome:
         return self.seconds > self.part.budget_s
 
 
-def parts(pytest_arguments: Sequence[str] = ()) -> tuple[Part, ...]:
-    """Return all parts, the quick ones first; `pytest_arguments` go to pytest, instead of a part a tier."""
-    one = Part("tests", ("-m", "pytest", *pytest_arguments), sum(TIERS_S.values()))
-    each = (Part(tier, ("-m", "pytest", f"tests/{tier}"), budget_s) for tier, budget_s in TIERS_S.items())
-    return (
+Lane = Sequence[Part]
+Begin = Callable[[Part], None]
+End = Callable[[Outcome], None]
+
+
+def lanes(pytest_arguments: Sequence[str] = ()) -> tuple[Lane, ...]:
+    """Return all parts in their lanes, the quick ones first.
+
+    `pytest_arguments` go to pytest, instead of a part a tier; then there is one lane.
+    """
+    static = (
         Part("ruff check", ("-m", "ruff", "check", "."), 10),
         Part("ruff format", ("-m", "ruff", "format", "--check", "."), 10),
-        Part("mypy", ("-m", "mypy"), 90),
-        *([one] if pytest_arguments else each),
+        Part("mypy", ("-m", "mypy"), 120),
     )
+    if not pytest_arguments:
+        return (*static, *map(_tier, QUICK_TIERS_S.items())), tuple(map(_tier, LONG_TIERS_S.items()))
+    budget_s = sum((QUICK_TIERS_S | LONG_TIERS_S).values())
+    return ((*static, Part("tests", ("-m", "pytest", *pytest_arguments), budget_s)),)
 
 
-def run(
-    wanted: Sequence[Part], begin: Callable[[Part], None], execute: Callable[[Part], int] | None = None
-) -> Iterator[Outcome]:
-    """Run the parts, telling `begin` before each; a part that fails does not stop the others."""
-    for part in wanted:
-        begin(part)
-        started = time.monotonic()
-        status = (execute or _execute)(part)
-        yield Outcome(part, status, time.monotonic() - started)
+def docker_lanes(pytest_arguments: Sequence[str] = ()) -> tuple[Lane, ...]:
+    """Return the parts that need a Docker engine: build the image, then the tests marked `docker`."""
+    build = Part("image", ("-m", "labkit.images", "build"), IMAGE_S)
+    return ((build, Part("docker", ("-m", "pytest", "--docker", *pytest_arguments), DOCKER_S)),)
 
 
-def _execute(part: Part) -> int:
-    command = [sys.executable, *part.command]
-    return subprocess.run(command, cwd=REPOSITORY, check=False).returncode  # noqa: S603  (our own tools)
+def _tier(entry: tuple[str, float]) -> Part:
+    name, budget_s = entry
+    return Part(name, ("-m", "pytest", f"tests/{name}"), budget_s)
+
+
+def run(wanted: Sequence[Lane], begin: Begin, end: End) -> list[Outcome]:
+    """Run the lanes side by side, telling `begin` and `end` of each part; a part that fails stops no other.
+
+    What a lane beside others prints is kept, and comes with the outcome; a single lane has the terminal.
+    Ctrl-C, and a polite end from outside, reach each part under way once. It has END_S to clean up and
+    its outcome is told; then KeyboardInterrupt goes on.
+    """
+    news: SimpleQueue[Part | Outcome | None] = SimpleQueue()
+    crew = Crew(keeps=len(wanted) > 1)
+    threads = [threading.Thread(target=_drive, args=(lane, crew, news.put), daemon=True) for lane in wanted]
+    outcomes: list[Outcome] = []
+    try:
+        with _polite_end_is_ctrl_c():
+            for thread in threads:
+                thread.start()
+            for entry in _news(news, len(threads)):
+                if isinstance(entry, Part):
+                    begin(entry)
+                else:
+                    outcomes.append(entry)
+                    end(entry)
+    except KeyboardInterrupt as reason:
+        crew.interrupt(from_terminal=not isinstance(reason, _EndedError))
+        for thread in threads:
+            thread.join(END_S)
+        for entry in _left(news):
+            end(entry)
+        raise
+    finally:
+        crew.kill()
+    return outcomes
+
+
+def _drive(lane: Lane, crew: Crew, tell: Callable[[Part | Outcome | None], None]) -> None:
+    """Run one lane to its end, or until the crew is told to stop."""
+    for part in lane:
+        if crew.stopped:
+            break
+        tell(part)
+        done = crew.run((sys.executable, *part.command))
+        tell(Outcome(part, done.status, done.seconds, done.output))
+    tell(None)
+
+
+def _news(news: SimpleQueue[Part | Outcome | None], open_lanes: int) -> Iterator[Part | Outcome]:
+    while open_lanes:
+        entry = news.get()
+        if entry is None:
+            open_lanes -= 1
+        else:
+            yield entry
+
+
+def _left(news: SimpleQueue[Part | Outcome | None]) -> Iterator[Outcome]:
+    try:
+        while True:
+            entry = news.get_nowait()
+            if isinstance(entry, Outcome):
+                yield entry
+    except Empty:
+        return
+
+
+class _EndedError(KeyboardInterrupt):
+    """Somebody asked this process to end; unlike Ctrl-C, the terminal tells nobody else."""
+
+
+@contextmanager
+def _polite_end_is_ctrl_c() -> Iterator[None]:
+    """Turn SIGTERM into KeyboardInterrupt: a part must not outlive its suite."""
+
+    def ended(_number: int, _frame: object) -> None:
+        raise _EndedError
+
+    before = signal.signal(signal.SIGTERM, ended)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -2,14 +2,55 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 from collections.abc import Iterator
 
 import pytest
 
+from labkit.doctor.engine import check_docker
 from tests.support.backing import Backing, Unavailable, serve
 from tests.support.loops import run
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Give --docker."""
+    parser.addoption("--docker", action="store_true", help="run the tests marked docker, and only those")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the kit's own markers."""
+    config.addinivalue_line(
+        "markers", "docker: needs a Docker engine with Compose v2; runs with --docker only"
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Choose by --docker: the tests marked docker, or all others."""
+    wanted: bool = config.getoption("--docker")
+    sides: dict[bool, list[pytest.Item]] = {True: [], False: []}
+    for item in items:
+        sides[item.get_closest_marker("docker") is not None].append(item)
+    items[:] = sides[wanted]
+    if sides[not wanted]:
+        config.hook.pytest_deselected(items=sides[not wanted])
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test marked docker where no engine answers; where CI is set it fails."""
+    if item.get_closest_marker("docker") is not None and (why := _no_docker()):
+        if "CI" in os.environ:
+            pytest.fail(why, pytrace=False)
+        pytest.skip(why)
+
+
+@functools.cache
+def _no_docker() -> str:
+    """Return why Docker cannot be used, "" if it can."""
+    found = check_docker()
+    return "" if found.ok else f"Docker: {found.detail}"
 
 
 @pytest.hookimpl(tryfirst=True)

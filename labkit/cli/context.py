@@ -23,6 +23,7 @@ from labkit.project import RUNS
 from labkit.runs.read import RunFiles
 from labkit.runtime import open_runtime
 from labkit.runtime.base import Runtime
+from labkit.runtime.choice import explain
 from labkit.settings import LabSettings
 from labkit.views.problem import problem, spoken
 from labkit.words import command, door
@@ -50,6 +51,7 @@ class Lab:
     """
 
     open_runtime: Callable[[LabSettings], Runtime] = open_runtime
+    explain: Callable[[LabSettings], list[str]] = explain
     open_access: Callable[[Mapping[str, str]], Access] = access
     install_broker: Callable[[bool], None] = install_broker
     ask: Callable[[str], bool] = ask_person

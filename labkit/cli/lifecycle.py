@@ -36,6 +36,8 @@ app = typer.Typer()
 def start(lab: Lab, options: Options, *, assume_yes: bool) -> float:
     """Bring the stack up, installing RabbitMQ first if it is missing; return the seconds it took."""
     started = time.monotonic()
+    if not lab.runtime.instances():
+        lab.say("\n".join(lab.explain(lab.settings)))
     try:
         _up(lab, options)
     except MissingProgram:

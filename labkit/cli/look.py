@@ -14,7 +14,6 @@ from labkit.cli.options import CLASS, LOOK, AsJson, OptionalTarget, examples
 from labkit.effective import effective
 from labkit.links import links, logins
 from labkit.overview import look
-from labkit.runtime.record import read_record
 from labkit.views.instances import instances_table
 from labkit.views.links import links_table
 from labkit.views.logs import log_line, log_record
@@ -30,8 +29,7 @@ def status(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Show services, queues and jobs on one screen."""
     lab = Lab.of(ctx)
     overview = look(lab.running(), lab.access())
-    record = read_record(lab.runtime.project)
-    lab.show(status_page(overview, record.runtime if record else "local"), overview, as_json=as_json)
+    lab.show(status_page(overview, lab.runtime.kind), overview, as_json=as_json)
 
 
 @app.command(rich_help_panel=LOOK, epilog=examples("ps", "ps --json"))

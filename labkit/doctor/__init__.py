@@ -9,7 +9,7 @@ import sys
 from typing import List, Optional
 
 from labkit import words
-from labkit.doctor import brokers, machine, ports, stack, view
+from labkit.doctor import machine, ports, runtimes, stack, view
 from labkit.doctor.check import Result, Results, passed
 from labkit.doctor.project import read_project
 from labkit.install.errors import LabError
@@ -19,12 +19,15 @@ __all__ = ["Result", "examine", "main", "passed"]
 
 def examine(project: Optional[str] = None, port_offset: Optional[int] = None) -> Results:
     """Run all checks; those of the stack when it is up. None: from LAB_PROJECT and LAB_PORT_OFFSET."""
-    results = [machine.check_python(), machine.check_venv(), *brokers.check_brokers()]
-    results += [machine.check_memory(), machine.check_disk()]
+    results = [machine.check_python(), machine.check_venv(), machine.check_memory(), machine.check_disk()]
     try:
         chosen = read_project(project, port_offset)
     except LabError as error:
         return [*results, Result("ports", ok=False, detail=error.message, fix=error.next_step)]
+    docker = runtimes.check_docker()
+    choice = runtimes.choose(chosen, docker_answers=passed(docker))
+    chosen = chosen._replace(runtime=choice.runtime)
+    results += runtimes.check_runtimes(choice, docker)
     answer = stack.health(chosen)
     results += ports.check_ports(chosen, up=answer is not None)
     results += stack.check_stack(chosen, answer) if answer else [stack.not_running(chosen)]

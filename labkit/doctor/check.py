@@ -33,6 +33,14 @@ Check = Callable[[], Result]
 Results = List[Result]
 
 
+def only_noted(results: Results) -> Results:
+    """Turn what is missing into notes: it is about something that is not needed here."""
+    return [
+        result if result.ok else result._replace(ok=None, optional=True, detail=f"{result.detail} (optional)")
+        for result in results
+    ]
+
+
 def passed(results: Results) -> bool:
     """Tell whether all of `results` pass."""
     return all(result.passed for result in results)

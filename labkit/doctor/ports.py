@@ -8,7 +8,7 @@ from typing import List, Optional
 from labkit import words
 from labkit.doctor.check import Result
 from labkit.doctor.holders import holder
-from labkit.doctor.project import HIGHEST_OFFSET, PORTS, Project
+from labkit.doctor.project import HIGHEST_OFFSET, Project
 
 HOST = "127.0.0.1"
 OFFSET_STEP = 100
@@ -16,7 +16,7 @@ OFFSET_STEP = 100
 
 def check_ports(project: Project, *, up: bool) -> List[Result]:
     """Check each port of the project; `up` says that its stack answers."""
-    return [check_port(service, project, up=up) for service in PORTS]
+    return [check_port(service, project, up=up) for service in project.ports]
 
 
 def check_port(service: str, project: Project, *, up: bool) -> Result:
@@ -31,7 +31,7 @@ def check_port(service: str, project: Project, *, up: bool) -> Result:
     if up or own:
         shown = f": {who._replace(stack='')}" if who else ""
         return Result(name, ok=True, detail=f"held by the running stack{shown}")
-    fix = words.command(f"up --port-offset {free_offset(project.offset)}")
+    fix = words.command(f"up --port-offset {free_offset(project)}")
     if free is None:
         return Result(name, ok=None, detail="this system does not allow a test", fix=fix)
     return Result(name, ok=False, detail=f"held by {who or 'another program'}", fix=fix)
@@ -53,9 +53,9 @@ def is_free(port: int) -> Optional[bool]:
     return True
 
 
-def free_offset(current: int) -> int:
-    """Return the next offset at which all ports are free."""
-    for offset in range(current + OFFSET_STEP, HIGHEST_OFFSET, OFFSET_STEP):
-        if all(is_free(port + offset) for port in PORTS.values()):
+def free_offset(project: Project) -> int:
+    """Return the project's next offset at which all ports are free."""
+    for offset in range(project.offset + OFFSET_STEP, HIGHEST_OFFSET, OFFSET_STEP):
+        if all(map(is_free, project._replace(offset=offset).ports.values())):
             return offset
     return 0

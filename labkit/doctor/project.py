@@ -8,7 +8,9 @@ from typing import Any, Dict, NamedTuple, Optional
 from labkit import words
 from labkit.install.errors import LabError
 
-PORTS = {
+LOCAL, DOCKER = "local", "docker"
+
+LOCAL_PORTS = {
     "api": 8000,
     "tracker": 8090,
     "notifier": 8091,
@@ -19,6 +21,15 @@ PORTS = {
     "distribution": 25772,
     "epmd": 4469,
 }  # before the offset; the last five are the private RabbitMQ's
+DOCKER_PORTS = {
+    "api": 8000,
+    "object store": 9000,
+    "postgres": 15432,
+    "rabbitmq": 5672,
+    "management": 15672,
+    "metrics": 15692,
+}
+PORTS = {LOCAL: LOCAL_PORTS, DOCKER: DOCKER_PORTS}
 HIGHEST_OFFSET = 39536
 
 
@@ -28,6 +39,7 @@ class Project(NamedTuple):
     name: str
     offset: int
     started: bool = False  # the runtime has a record of it: `up` was run, and `down` was not
+    runtime: str = LOCAL
 
     @property
     def state_dir(self) -> Path:
@@ -36,7 +48,12 @@ class Project(NamedTuple):
 
     def port(self, service: str) -> int:
         """Return the port of `service`, offset included."""
-        return PORTS[service] + self.offset
+        return self.ports[service]
+
+    @property
+    def ports(self) -> Dict[str, int]:
+        """Return all ports of the project, offset included."""
+        return {service: port + self.offset for service, port in PORTS[self.runtime].items()}
 
 
 def read_project(name: Optional[str] = None, offset: Optional[int] = None) -> Project:
@@ -47,7 +64,8 @@ def read_project(name: Optional[str] = None, offset: Optional[int] = None) -> Pr
     name = name or setting("LAB_PROJECT") or "default"
     record = _record(name)
     chosen = offset if offset is not None else setting("LAB_PORT_OFFSET") or 0
-    return Project(name, _number(record.get("port_offset", chosen)), started=bool(record))
+    runtime = DOCKER if record.get("runtime") == DOCKER else LOCAL
+    return Project(name, _number(record.get("port_offset", chosen)), bool(record), runtime)
 
 
 def setting(name: str) -> str:

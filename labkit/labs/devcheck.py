@@ -112,12 +112,24 @@ def on_the_stack(desk: Desk, lab: Lab, told: Say = lambda _: None) -> Iterator[F
     )
 
 
-def _must_not_pass(desk: Desk, lab: Lab, what: str, told: Say) -> Found:
+def solved(desk: Desk, lab: Lab, told: Say = lambda _: None) -> Iterator[Found]:
+    """Work through one lab once, as it is meant. Raises LabError."""
+    _begin(desk, lab, told)
+    told("solving")
+    desk.solve(lab, told, quiet=True)
+    yield from _must_pass(desk, lab, told)
+
+
+def _begin(desk: Desk, lab: Lab, told: Say) -> None:
     told("making the stack ready")
     desk.restart(lab)
     desk.prepare(lab)
     for wanted, value in desk.truths(lab).items():
         desk.predict(lab, wanted, str(value), "dev check")
+
+
+def _must_not_pass(desk: Desk, lab: Lab, what: str, told: Say) -> Found:
+    _begin(desk, lab, told)
     outcomes, _ = _checked(desk, lab, told)
     return Found(lab.name, f"{what} ({_counted(outcomes)})", "it passes" if _all(outcomes) else "")
 

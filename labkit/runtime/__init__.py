@@ -1,18 +1,18 @@
-from labkit.errors import Unsupported
 from labkit.project import Project
 from labkit.runtime.base import Runtime
+from labkit.runtime.choice import choose
 from labkit.runtime.local.runtime import LocalRuntime
-from labkit.runtime.record import read_record
 from labkit.settings import LabSettings, base_environment
 
 
 def open_runtime(settings: LabSettings) -> Runtime:
     """Give the runtime of the project's running stack; when none is up, the one that was chosen.
 
-    Raises ProjectError and Unsupported.
+    Raises ProjectError.
     """
     project = Project(settings.project, port_offset=settings.port_offset)
-    record = read_record(project)
-    if (record.runtime if record else settings.runtime) == "docker":
-        raise Unsupported("This version runs the stack without Docker.", "Use: labctl up --runtime local")
+    if choose(settings, project).kind == "docker":
+        from labkit.runtime.docker.runtime import DockerRuntime  # noqa: PLC0415 - needed on Docker only
+
+        return DockerRuntime(project, environ=base_environment())
     return LocalRuntime(project, environ=base_environment())

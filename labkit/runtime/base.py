@@ -1,13 +1,14 @@
 """The seam between the instrument and whatever runs the stack."""
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from labkit.project import Project
-from labkit.stack import KEEP, Options
+from labkit.stack import KEEP, Options, Service
 
 
 class State(StrEnum):
@@ -56,6 +57,8 @@ class Progress(StrEnum):
     """What a long command is doing to an instance."""
 
     CLEANING = "cleaning"  # processes of a stack that died are being ended
+    PULLING = "pulling"  # an image is being fetched
+    BUILDING = "building"  # an image is being made
     STARTING = "starting"
     READY = "ready"
     STOPPING = "stopping"
@@ -78,6 +81,18 @@ def ignore(_: Event) -> None:
     """Drop progress."""
 
 
+class Report:
+    """Tells a listener what happens, with the seconds since the command began."""
+
+    def __init__(self, notify: Notify) -> None:
+        self._notify = notify
+        self._began = time.monotonic()
+
+    def __call__(self, progress: Progress, instance: str) -> None:
+        """Pass one step on."""
+        self._notify(Event(progress, instance, time.monotonic() - self._began))
+
+
 class Runtime(Protocol):
     """Starts, breaks and watches one project's stack.
 
@@ -88,6 +103,14 @@ class Runtime(Protocol):
     @property
     def project(self) -> Project:
         """The project, with the port offset that is in force."""
+
+    @property
+    def kind(self) -> str:
+        """Which one it is: "local", "docker" or "fake"."""
+
+    @property
+    def services(self) -> Sequence[Service]:
+        """The services that it knows, with the ports at which they answer on this machine."""
 
     def up(self, options: Options = KEEP, notify: Notify = ignore) -> None:
         """Make the stack run as chosen and wait until it is ready; what already fits is left alone.

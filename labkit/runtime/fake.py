@@ -58,6 +58,16 @@ class FakeRuntime:
         """The project."""
         return self._project
 
+    @property
+    def kind(self) -> str:
+        """See `Runtime.kind`."""
+        return "fake"
+
+    @property
+    def services(self) -> Sequence[Service]:
+        """See `Runtime.services`."""
+        return self._table
+
     def up(self, options: Options = KEEP, notify: Notify = ignore) -> None:
         """See `Runtime.up`."""
         chosen = options.over(self._options)

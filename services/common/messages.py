@@ -24,6 +24,9 @@ Clock = dict[Stage, float]
 MAX_COUNT = 1_000_000
 """No job has more generations or attempts; an event counts on from there by what the broker counted."""
 
+MAX_BYTES = 2**53
+"""No object is larger; a number beyond it is not the same for every reader of JSON."""
+
 MAX_URL = 2000
 
 WebhookType = Literal["job.completed", "job.failed"]
@@ -115,7 +118,7 @@ class Output(BaseModel):
     name: str = Field(max_length=60, description="result, thumbnail or thumbnail-64")
     key: str = Field(max_length=200, description="object key")
     content_type: str = Field(max_length=100, description="media type")
-    size: int = Field(ge=0, description="bytes")
+    size: int = Field(ge=0, le=MAX_BYTES, description="bytes")
     width: int = Field(ge=0, description="pixels")
     height: int = Field(ge=0, description="pixels")
 

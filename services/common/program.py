@@ -16,7 +16,7 @@ import uvicorn
 from pydantic import ValidationError
 from starlette.types import ASGIApp
 
-from services.common import logs
+from services.common import logs, naming
 from services.common.errors import QueueLabError
 from services.common.settings import ProgramSettings
 
@@ -60,7 +60,7 @@ def read(kind: type[SettingsT], program: str) -> SettingsT:
             sys.stderr.write(f"{name}: {what}; `.env.example` shows what it may be.\n")
         raise SystemExit(2) from None
     unique = f"{program}-{socket.gethostname()}-{os.getpid()}"
-    return settings.model_copy(update={"instance": settings.instance or unique})
+    return settings.model_copy(update={"instance": settings.instance or naming.own_name() or unique})
 
 
 async def _until_signal(main: Main, program: str) -> None:

@@ -16,7 +16,7 @@ from labkit.client import Answer, ApiClient
 from labkit.load.arrivals import Arrivals
 from labkit.load.session import Outcome, Progress, Session
 from labkit.load.workloads import Expected, Workload, same
-from labkit.runtime.local.runtime import LocalRuntime
+from labkit.runtime.base import Runtime
 from services.common.messages import Status
 from test_images import generate_sample
 
@@ -44,7 +44,7 @@ class Live:
 class Stack:
     """A running stack."""
 
-    runtime: LocalRuntime
+    runtime: Runtime
 
     @property
     def access(self) -> Access:

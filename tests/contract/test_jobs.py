@@ -1,15 +1,11 @@
-"""The contract of the job table, on SQLite and (where LAB_TEST_DATABASE_URL is set) on PostgreSQL."""
+"""The contract of the job table, on SQLite and (with --docker) on PostgreSQL."""
 
 from __future__ import annotations
-
-import sqlite3
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.common.errors import DatabaseUnavailable
 from services.common.jobs import Filter, JobRow, JobStore
 from services.common.messages import Event, JobEvent
 from tests.support.examples import event, new_id, new_job
@@ -320,35 +316,6 @@ def test_clear_says_how_many_rows_went(jobs: JobStore) -> None:
     jobs.add([new_job(), new_job()])
     assert jobs.clear() == 2
     assert jobs.apply([event("job.started")])[0].seq == 1
-
-
-@pytest.mark.parametrize(
-    "change", ["drop column filename", "add column colour text"], ids=["one less", "one more"]
-)
-def test_a_table_of_another_version_is_said(tmp_path: Path, change: str) -> None:
-    """Whoever meets it learns what to do, and the table is left as it is."""
-    store = JobStore(f"sqlite:///{tmp_path}/lab.db")
-    store.create_schema()
-    with sqlite3.connect(tmp_path / "lab.db") as connection:
-        connection.execute("drop view images")
-        connection.execute(f"alter table jobs {change}")
-    connection.close()
-    with pytest.raises(DatabaseUnavailable, match="made by another version of Queue Lab"):
-        store.create_schema()
-    store.close()
-
-
-def test_a_missing_column_is_said_to_readers_too(tmp_path: Path) -> None:
-    """Programs that did not make the table meet it in their health check."""
-    store = JobStore(f"sqlite:///{tmp_path}/lab.db")
-    store.create_schema()
-    store.ping()
-    with sqlite3.connect(tmp_path / "lab.db") as connection:
-        connection.execute("alter table jobs drop column fingerprint")
-    connection.close()
-    with pytest.raises(DatabaseUnavailable, match="no such column"):
-        store.ping()
-    store.close()
 
 
 def test_the_oldest_queued_job_of_each_kind_is_found(jobs: JobStore) -> None:

@@ -11,9 +11,13 @@ import pytest
 
 from services.common.errors import DatabaseUnavailable
 from services.common.jobs import Filter, JobStore
+from tests.contract.conftest import ByHand
 from tests.support.examples import event, new_job
 
 WRITES = 500
+BOTH = 100
+ROUNDS = 10
+MEETINGS = 10
 
 
 def test_a_schema_can_be_made_again(url: str, jobs: JobStore) -> None:
@@ -77,6 +81,28 @@ def test_two_trackers_never_give_the_same_seq(url: str, jobs: JobStore) -> None:
         other.close()
 
 
+def test_writers_may_meet_in_any_order(url: str, jobs: JobStore) -> None:
+    """The API writes from the first row to the last, the tracker from the last: neither blocks the other."""
+    api, tracker = JobStore(url), JobStore(url)
+    rounds = [[new_job() for _ in range(BOTH)] for _ in range(ROUNDS)]
+    together = threading.Barrier(2, timeout=20)
+
+    def announce() -> None:
+        for born in rounds:
+            together.wait()
+            api.write(born, {job.job_id: {} for job in born})
+
+    def follow() -> None:
+        for born in rounds:
+            together.wait()
+            tracker.apply([event("job.started", job.job_id) for job in reversed(born)])
+
+    assert _together(announce, follow) == []
+    assert jobs.count_by_status() == {"processing": BOTH * ROUNDS}
+    api.close()
+    tracker.close()
+
+
 def _insert(url: str, count: int) -> None:
     jobs = JobStore(url)
     for _ in range(count):
@@ -95,13 +121,23 @@ def test_writers_may_be_processes(url: str, jobs: JobStore) -> None:
     assert jobs.count_by_status() == {"pending": 2 * WRITES}
 
 
-def test_programs_may_meet_at_a_new_database(tmp_path: Path) -> None:
-    """Several programs may be the first ones at a database file, in the same moment."""
-    for number in range(20):
-        url = f"sqlite:///{tmp_path}/{number}.db"
+def test_programs_may_meet_at_a_new_database(url: str, by_hand: ByHand) -> None:
+    """Several programs may be the first ones at a database, in the same moment."""
+    for _ in range(MEETINGS):
+        by_hand("drop view images", "drop table jobs")
         stores = [JobStore(url) for _ in range(4)]
         failures = _together(*(jobs.create_schema for jobs in stores))
         assert failures == []
+        for jobs in stores:
+            jobs.ping()
+            jobs.close()
+
+
+def test_programs_may_meet_at_a_new_file(tmp_path: Path) -> None:
+    """The same with SQLite, whose file does not exist before."""
+    for number in range(MEETINGS):
+        stores = [JobStore(f"sqlite:///{tmp_path}/{number}.db") for _ in range(4)]
+        assert _together(*(jobs.create_schema for jobs in stores)) == []
         for jobs in stores:
             jobs.ping()
             jobs.close()
@@ -111,9 +147,11 @@ def test_a_database_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
     """Every way to fail has one name."""
     missing = JobStore(f"sqlite:///{tmp_path}/no/such/folder/lab.db")
     empty = JobStore(f"sqlite:///{tmp_path}/empty.db")
+    nobody = JobStore("postgresql+psycopg://lab:secret@127.0.0.1:1/lab")  # nothing listens on that port
     _all_unavailable([missing.ping, missing.create_schema, empty.ping, lambda: empty.add([new_job()])])
-    missing.close()
-    empty.close()
+    _all_unavailable([nobody.ping, nobody.create_schema, lambda: nobody.add([new_job()])])
+    for store in (missing, empty, nobody):
+        store.close()
 
 
 def _all_unavailable(calls: Sequence[Callable[[], object]]) -> None:

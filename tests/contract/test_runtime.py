@@ -1,58 +1,33 @@
 """What every runtime promises, told once and held by each body."""
 
-import random
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
-import psutil
 import pytest
 
 from labkit.errors import BadValue, CountError, LabError, NotReady, NotRunning, StackDown, UnknownName
-from labkit.project import Project
 from labkit.runtime.base import Event, Instance, Progress, Runtime, State
-from labkit.runtime.fake import FakeRuntime
-from labkit.runtime.local.ports import free_offset
-from labkit.runtime.local.processes import stack_of
-from labkit.runtime.local.runtime import LocalRuntime
-from labkit.settings import base_environment
-from labkit.stack import Options, Port, Service
+from labkit.stack import Options
+from tests.contract.bodies import docker_runtime, fake_runtime, left_behind, local_runtime
 
-PROGRAM = ("-m", "tests.contract.standin")
-TABLE = (
-    Service("worker", "does jobs", command=PROGRAM, needs=("desk",), scalable=True, layout="single"),
-    Service(
-        "pool", "does some jobs", command=PROGRAM, needs=("desk",), scalable=True, layout="per-operation"
-    ),
-    Service(
-        "desk",
-        "takes orders",
-        command=PROGRAM,
-        ports=(Port("http", 8000), Port("extra", 8400)),
-        reads=("LAB_PREFETCH",),
-    ),
+
+@pytest.fixture(
+    params=[
+        pytest.param(fake_runtime, id="fake"),
+        pytest.param(local_runtime, id="local"),
+        pytest.param(docker_runtime, id="docker", marks=pytest.mark.docker),
+    ]
 )
-
-
-def local_runtime(root: Path) -> LocalRuntime:
-    """Make a local runtime whose ports nobody uses."""
-    offset = free_offset([8000, 8400], random.sample(range(1000, 24_000), 200))
-    return LocalRuntime(Project("contract", root, offset), TABLE, environ=base_environment())
-
-
-def fake_runtime(root: Path) -> FakeRuntime:
-    """Make a fake runtime with an offset as good as any."""
-    return FakeRuntime(Project("contract", root, 700), TABLE)
-
-
-@pytest.fixture(params=[fake_runtime, local_runtime], ids=["fake", "local"])
 def runtime(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Runtime]:
-    """Give a runtime that is not up, and see that it leaves no process behind."""
+    """Give a runtime that is not up, and see that it leaves nothing behind."""
     make: Callable[[Path], Runtime] = request.param
+    if make is docker_runtime:
+        request.getfixturevalue("standin_image")
     made = make(tmp_path)
     yield made
     made.down()
-    assert left_behind(tmp_path) == []
+    assert left_behind(made, tmp_path) == []
 
 
 @pytest.fixture
@@ -60,12 +35,6 @@ def stack(runtime: Runtime) -> Runtime:
     """Start a stack of one desk and two workers."""
     runtime.up(Options(counts={"worker": 2}))
     return runtime
-
-
-def left_behind(root: Path) -> list[str]:
-    """Name every process that carries the mark of a stack below `root`."""
-    found = [stack_of(process) for process in psutil.process_iter()]
-    return [instance for state_dir, instance in found if state_dir.startswith(str(root))]
 
 
 def by_name(runtime: Runtime) -> dict[str, Instance]:

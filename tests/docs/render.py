@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings
 
 from labkit.cli.app import app
 from labkit.settings import LabSettings
+from labkit.stack import DOCKER_SERVICES, port_variable
 from services.api.settings import ApiSettings
 from services.notifier.settings import NotifierSettings
 from services.tracker.settings import TrackerSettings
@@ -25,6 +26,7 @@ from services.worker.processors import catalogue
 from services.worker.settings import WorkerSettings
 from tests.docs.experiments import experiments_page
 from tests.docs.records import messages_page
+from tests.support.compose import defaults
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS: Mapping[str, type[BaseSettings]] = {
@@ -36,6 +38,11 @@ PROGRAMS: Mapping[str, type[BaseSettings]] = {
 }
 # What labctl itself sets for each instance; to set it for all would start them with one name on one port.
 PER_INSTANCE = {"instance", "host", "port"}
+DOCKER = {
+    "LAB_IMAGE_TAG": "tag of the image of the kit's own programs",
+    "LAB_RABBITMQ_PASSWORD": "password of RabbitMQ's user lab, letters and digits, from the first start on",
+    "LAB_POSTGRES_PASSWORD": "password of PostgreSQL's user lab, likewise",
+}
 WIDTH = 100
 
 
@@ -105,9 +112,22 @@ def env_example() -> str:
         "# Every setting, with its default. Copy this file to .env and take the # away where you want",
         "# another value; variables of your shell win over .env. Keep secrets in .env only: git ignores it.",
     ]
-    for name, field, users in _settings():
-        lines += ["", f"# {field.description} ({', '.join(users)})", f"#{name}={_text(field.default)}"]
+    described = {name: (field.description, _text(field.default), users) for name, field, users in _settings()}
+    for name, (text, default, users) in {**described, **dict(_docker_settings(set(described)))}.items():
+        lines += ["", f"# {text} ({', '.join(users)})", f"#{name}={default}"]
     return "\n".join(lines) + "\n"
+
+
+def _docker_settings(known: set[str]) -> Iterator[tuple[str, tuple[str, str, list[str]]]]:
+    """Give the variables of docker-compose.yml that are nobody's setting, in its order."""
+    ports = {
+        port_variable(service, port): f"port on this computer: {service.name}, {port.name}"
+        for service in DOCKER_SERVICES
+        for port in service.ports
+    }
+    for name, default in defaults().items():
+        if name not in known:
+            yield name, ({**ports, **DOCKER}[name], default, ["Docker"])
 
 
 def _settings() -> Iterator[tuple[str, Any, list[str]]]:

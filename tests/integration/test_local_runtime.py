@@ -21,11 +21,11 @@ import pytest
 from labkit.errors import Busy, PortTaken, StartFailed, SupervisorError
 from labkit.project import REPOSITORY, Project
 from labkit.runtime.base import Event, Progress, State
-from labkit.runtime.local.lock import only_one
 from labkit.runtime.local.ports import free_offset
 from labkit.runtime.local.processes import SUPERVISOR, Owned, owned, started_at, wait_gone
 from labkit.runtime.local.runtime import LocalRuntime
 from labkit.runtime.local.state import Identity, LocalState, read_state, write_state
+from labkit.runtime.lock import only_one
 from labkit.runtime.private import make_private_dir
 from labkit.runtime.record import record_path
 from labkit.settings import base_environment

@@ -13,9 +13,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from labkit.errors import ProjectError, Unsupported
+from labkit.errors import ProjectError
 from labkit.project import REPOSITORY, Project
-from labkit.runtime import open_runtime
 from labkit.runtime.base import LogLine
 from labkit.runtime.credentials import Credentials
 from labkit.runtime.local import hooks
@@ -32,7 +31,6 @@ from labkit.runtime.local.state import (
 )
 from labkit.runtime.private import make_private_dir, own_files, write_private
 from labkit.runtime.record import Record, in_force, read_record, record_path
-from labkit.settings import LabSettings
 from labkit.stack import Options
 from services.common.signatures import check_secret
 
@@ -197,7 +195,7 @@ from labkit.errors import Unsupported
 from labkit.runtime import open_runtime
 from labkit.settings import LabSettings
 sys.platform = "win32"
-runtime = open_runtime(LabSettings(project="parts-none"))
+runtime = open_runtime(LabSettings(project="parts-none", runtime="local"))
 assert runtime.instances() == []
 try:
     runtime.up()
@@ -214,10 +212,3 @@ def test_on_windows_the_local_runtime_explains_itself() -> None:
     assert "does not run on Windows" in said.stdout
     assert "WSL2" in said.stdout
     assert "Docker" in said.stdout
-
-
-def test_the_docker_runtime_is_refused_in_words() -> None:
-    """Choosing a runtime that is not there says which one is."""
-    with pytest.raises(Unsupported, match="--runtime local"):
-        open_runtime(LabSettings(project="parts-none", runtime="docker"))
-    assert open_runtime(LabSettings(project="parts-none", port_offset=5)).project.port_offset == 5

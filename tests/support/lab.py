@@ -130,6 +130,7 @@ class World:
         """Make what the command works with."""
         return Lab(
             open_runtime=self._open_runtime,
+            explain=lambda _: ["Runtime: fake (for tests)."],
             open_access=lambda _: Access(self.broker, self.jobs, lambda: self.store),
             install_broker=self._install,
             ask=self._ask,

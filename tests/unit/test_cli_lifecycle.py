@@ -74,7 +74,7 @@ def test_up_changes_the_layout(world: World) -> None:
     shown = world.run("up", "--workers", "2").stdout
     assert "5 workers in pools" in shown
     assert "scale convert=3" in shown
-    assert "local runtime, layout per-operation" in world.run("status").stdout.splitlines()[0]
+    assert "fake runtime, layout per-operation" in world.run("status").stdout.splitlines()[0]
     assert "image.convert" in world.run("status").stdout
     assert "2 workers." in world.run("up", "--layout", "single").stdout
 

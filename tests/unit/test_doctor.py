@@ -17,7 +17,7 @@ from labkit.doctor import machine, passed, ports, stack, view
 from labkit.doctor.check import Result
 from labkit.doctor.holders import STACK_MARK, holder
 from labkit.doctor.picture import make_png, png_size
-from labkit.doctor.project import PORTS, Project, read_project
+from labkit.doctor.project import DOCKER, LOCAL, PORTS, Project, read_project
 from labkit.install.errors import LabError
 
 OK = Result("memory", ok=True, detail="8.0 GB")
@@ -114,7 +114,7 @@ def test_port_of_the_own_stack_is_well(project: str, *, expected: bool) -> None:
 
 def test_offered_offset_has_free_ports() -> None:
     """The offset that is offered is one at which the stack can start."""
-    offset = ports.free_offset(0)
+    offset = ports.free_offset(Project("default", 0))
     assert offset >= 100
     assert ports.is_free(8000 + offset)
 
@@ -152,7 +152,7 @@ def test_bad_offset_is_an_error(monkeypatch: pytest.MonkeyPatch, offset: str) ->
             '{"port_offset": 200, "supervisor": {"pid": 41, "created": 9.5}}',
             Project("default", 200, started=True),
         ),
-        ('{"port_offset": 200, "supervisor": null}', Project("default", 200, started=True)),
+        ('{"port_offset": 200, "runtime": "docker"}', Project("default", 200, started=True, runtime=DOCKER)),
         ("[]", Project("default", 100)),
         ("{broken", Project("default", 100)),
     ],
@@ -208,7 +208,10 @@ def test_memory_check_has_three_answers(
 def test_ports_are_those_of_the_stack() -> None:
     """The doctor's own list, which must work before anything is installed, equals the table of services."""
     table = pytest.importorskip("labkit.stack")
-    assert set(PORTS.values()) == {port.base for service in table.SERVICES for port in service.ports}
+    local = {port.base for service in table.SERVICES for port in service.ports}
+    docker = {port.docker for service in table.DOCKER_SERVICES for port in service.ports}
+    assert set(PORTS[LOCAL].values()) == local
+    assert set(PORTS[DOCKER].values()) == docker - {0}
 
 
 def test_mark_is_the_runtimes() -> None:

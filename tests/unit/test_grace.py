@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labkit.runtime.local.grace import LONGEST_JOB_S, grace_s
+from labkit.runtime.grace import LONGEST_JOB_S, grace_s
 from services.worker.settings import WorkerSettings
 
 LONGEST = "LAB_MAX_PROCESSING_TIME_S"

@@ -4,16 +4,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from labkit.project import Project
-from labkit.runtime.base import Progress
+from labkit.runtime.base import Progress, Report
+from labkit.runtime.grace import grace_s
 from labkit.runtime.local import logs
-from labkit.runtime.local.grace import grace_s
 from labkit.runtime.local.placements import Placement, Placer
 from labkit.runtime.local.ports import check_ports
 from labkit.runtime.local.processes import Group, end, owned
 from labkit.runtime.local.processes import marks as marks_of
 from labkit.runtime.local.state import Entry, Identity, LocalState, spawn_log, write_state
 from labkit.runtime.local.supervisor import Supervisor, launch, new_endpoint
-from labkit.runtime.local.wait import Report
 from labkit.runtime.private import check_room, make_private_dir
 
 

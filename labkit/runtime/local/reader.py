@@ -43,6 +43,16 @@ class LocalReader:
         with own_files(self._project.state_dir):
             return in_force(self._project)
 
+    @property
+    def kind(self) -> str:
+        """See `Runtime.kind`."""
+        return "local"
+
+    @property
+    def services(self) -> Sequence[Service]:
+        """See `Runtime.services`."""
+        return self._table
+
     def instances(self) -> list[Instance]:
         """See `Runtime.instances`."""
         state = self._state()

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from labkit.errors import SupervisorError, Unsupported
 from labkit.project import Project
-from labkit.runtime.base import Instance, Notify, Progress, ignore
+from labkit.runtime.base import Instance, Notify, Progress, Report, ignore
+from labkit.runtime.grace import grace_s
 from labkit.runtime.local.broker import server_script
 from labkit.runtime.local.build import Builder, make_folders
-from labkit.runtime.local.grace import grace_s
-from labkit.runtime.local.lock import only_one
 from labkit.runtime.local.placements import Placement
 from labkit.runtime.local.processes import end, kill, owned
 from labkit.runtime.local.reader import LocalReader
@@ -20,7 +19,8 @@ from labkit.runtime.local.state import LocalState, read_state, write_state
 from labkit.runtime.local.supervisor import Supervisor, is_supervisor
 from labkit.runtime.local.teardown import Teardown
 from labkit.runtime.local.view import in_order
-from labkit.runtime.local.wait import Report, Waiter
+from labkit.runtime.local.wait import Waiter
+from labkit.runtime.lock import only_one
 from labkit.runtime.private import own_files
 from labkit.stack import KEEP, SERVICES, Options, Service, check_count, check_layout, layout_in, waves
 

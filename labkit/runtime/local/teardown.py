@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 from labkit.project import Project
-from labkit.runtime.base import Progress
-from labkit.runtime.local.grace import grace_s
+from labkit.runtime.base import Progress, Report
+from labkit.runtime.grace import grace_s
 from labkit.runtime.local.processes import SUPERVISOR, Group, Owned, end, kill, owned
 from labkit.runtime.local.state import LocalState
 from labkit.runtime.local.supervisor import Supervisor, endpoint_of, is_supervisor, remove_endpoint
-from labkit.runtime.local.wait import Report
 from labkit.runtime.record import record_path
 from labkit.stack import Service, waves
 

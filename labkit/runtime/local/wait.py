@@ -3,7 +3,7 @@ from collections.abc import Sequence
 
 from labkit.errors import NotReady, StackDown, StartFailed
 from labkit.project import Project
-from labkit.runtime.base import Event, Notify, Progress
+from labkit.runtime.base import Progress, Report
 from labkit.runtime.local.logs import last_lines, log_file
 from labkit.runtime.local.placements import instance_ports
 from labkit.runtime.local.processes import Group, owned
@@ -15,18 +15,6 @@ from labkit.stack import Service
 _POLL_S = 0.1
 _DEATHS = 3
 _QUOTE_CHARACTERS = 300
-
-
-class Report:
-    """Tells a listener what happens, with the seconds since the command began."""
-
-    def __init__(self, notify: Notify) -> None:
-        self._notify = notify
-        self._began = time.monotonic()
-
-    def __call__(self, progress: Progress, instance: str) -> None:
-        """Pass one step on."""
-        self._notify(Event(progress, instance, time.monotonic() - self._began))
 
 
 class Waiter:

@@ -15,6 +15,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -40,6 +41,7 @@ from services.common.jobs.table import (
 from services.common.messages import RANK, STATUS_AFTER, Change, Clock, Event, Status, WebhookAttempt
 
 BUSY_TIMEOUT_S = 10
+_POSTGRESQL = {"connect_timeout": 5, "options": f"-c statement_timeout={BUSY_TIMEOUT_S}s"}
 
 _NO_ANSWER = "the job table did not answer: {}"
 _OTHER_VERSION = (
@@ -80,9 +82,11 @@ class JobStore:
     """The job table behind a SQLAlchemy URL. Methods block; raise `DatabaseUnavailable`."""
 
     def __init__(self, url: str) -> None:
-        self._engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-        if self._engine.dialect.name == "sqlite":
+        if url.startswith("sqlite"):
+            self._engine = sa.create_engine(url)
             sa.event.listen(self._engine, "connect", _configure_sqlite)
+        else:
+            self._engine = sa.create_engine(url, pool_pre_ping=True, connect_args=_POSTGRESQL)
         insert = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
         self._insert = insert(table)
         self._birth = self._insert.on_conflict_do_nothing(index_elements=["job_id"])
@@ -115,6 +119,7 @@ class JobStore:
         """Do what `add` and `mark_queued` do, in one transaction."""
         marks = [{"of": job_id, "now": json.dumps(clock)} for job_id, clock in clocks.items()]
         with self._transaction() as connection:
+            _exclude_others(connection)  # or two that change the same rows in another order block each other
             if jobs:
                 connection.execute(self._birth, [newborn(job) for job in jobs])
             if marks:
@@ -224,7 +229,7 @@ class JobStore:
         """Return the columns and rows of a query of the kit's own: it is run as it stands."""
         with self._transaction() as connection:
             found = connection.execute(sa.text(sql))
-            return tuple(found.keys()), tuple(tuple(line) for line in found)
+            return tuple(found.keys()), tuple(tuple(map(_plain, line)) for line in found)
 
     def clear(self) -> int:
         """Delete all jobs and what was logged of them; return how many jobs."""
@@ -283,6 +288,11 @@ def _exclude_others(connection: sa.Connection) -> None:
         connection.exec_driver_sql("begin immediate")
     else:
         connection.execute(_ONE_WRITER)
+
+
+def _plain(value: object) -> object:
+    """Return what SQLite would give: PostgreSQL rounds to decimals, which JSON does not know."""
+    return float(value) if isinstance(value, Decimal) else value
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _: object) -> None:

@@ -33,8 +33,8 @@ table = sa.Table(
     sa.Column("operations", sa.String(1000), nullable=False, default=""),
     sa.Column("original_path", sa.String(200)),
     sa.Column("thumbnail_path", sa.String(200)),
-    sa.Column("file_size", sa.Integer),
-    sa.Column("thumbnail_size", sa.Integer),
+    sa.Column("file_size", sa.BigInteger),
+    sa.Column("thumbnail_size", sa.BigInteger),
     sa.Column("status", sa.String(12), nullable=False),
     sa.Column("rank", sa.Integer, nullable=False),
     sa.Column("generation", sa.Integer, nullable=False, default=1),
@@ -186,7 +186,7 @@ def values(event: Event, seq: int) -> dict[str, object]:
     status = STATUS_AFTER[event.name]
     thumbnail = next((output for output in event.outputs if output.name == "thumbnail"), None)
     ended = status in ("completed", "failed")
-    return {
+    found: dict[str, object] = {
         "job_id": event.job_id,
         "kind": event.kind,
         "filename": event.filename,
@@ -217,6 +217,12 @@ def values(event: Event, seq: int) -> dict[str, object]:
         "clock": json.dumps(event.clock),
         "outputs": json.dumps([output.model_dump() for output in event.outputs]),
     }
+    return {name: _storable(value) for name, value in found.items()}
+
+
+def _storable(value: object) -> object:
+    """Return a value without the zero bytes that PostgreSQL refuses in a text."""
+    return value.replace("\0", "\ufffd") if isinstance(value, str) else value
 
 
 def notice(event: Event, seq: int) -> dict[str, object]:

@@ -1,4 +1,5 @@
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from typing import TextIO
 from labkit.errors import Busy
 
 _POLL_S = 0.1
+_FAR = 1_000_000
 
 
 @contextmanager
@@ -26,18 +28,29 @@ def only_one(path: Path, wait_s: float) -> Iterator[None]:
 
 
 def _acquire(file: TextIO, wait_s: float) -> None:
-    import fcntl  # noqa: PLC0415 - Windows has none, and must be able to import this module
-
     deadline = time.monotonic() + wait_s
     while True:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            _lock(file)
+        except (BlockingIOError, PermissionError):
             if time.monotonic() < deadline:
                 time.sleep(_POLL_S)
                 continue
             raise _busy(file) from None
         return
+
+
+def _lock(file: TextIO) -> None:
+    """Take the lock or raise; one of the two modules is there."""
+    if sys.platform == "win32":
+        import msvcrt  # noqa: PLC0415 - only Windows has it
+
+        file.seek(_FAR)  # whoever reads what is in the file must not meet the locked byte
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl  # noqa: PLC0415 - Windows has none
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _busy(file: TextIO) -> Busy:
