@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from dataclasses import asdict
 from typing import Annotated
 
@@ -13,7 +14,10 @@ from labkit.cli.context import Lab
 from labkit.cli.options import LOOK, AsJson, examples
 from labkit.control.chaos import duration_s
 from labkit.errors import LabError
+from labkit.runtime.record import read_record
 from labkit.words import command
+
+FROM_A_CONTAINER = "host.docker.internal"
 
 app = typer.Typer()
 webhook = typer.Typer(no_args_is_help=True, help="Receive what the pipeline tells about the end of jobs.")
@@ -72,12 +76,15 @@ async def _listen(
 
     async with Receiver(secret, show, fail=fail, slow_s=slow_s).serving(host, port) as found:
         if not as_json:
-            _welcome(lab, f"http://{host}:{found}/")
+            _welcome(lab, host, found)
         await done.wait()
     return refused
 
 
-def _welcome(lab: Lab, url: str) -> None:
+def _welcome(lab: Lab, host: str, port: int) -> None:
+    record = read_record(lab.runtime.project)
+    in_containers = record is not None and record.runtime == "docker"
+    url = f"http://{FROM_A_CONTAINER if in_containers else host}:{port}/"
     lab.say(f"Listening. In another terminal: {command(f'upload photo.jpg --callback {url}')}")
     if lab.runtime.environment().get("LAB_WEBHOOK_ALLOW_PRIVATE", "").lower() not in (
         "1",
@@ -88,5 +95,11 @@ def _welcome(lab: Lab, url: str) -> None:
         lab.say(
             "This stack sends webhooks to public hosts only. To let it send them to this machine, put "
             f"LAB_WEBHOOK_ALLOW_PRIVATE=true into the file .env, then: {command('up')}",
+            style="yellow",
+        )
+    if in_containers and sys.platform == "linux" and host == "127.0.0.1":
+        lab.say(
+            "On Linux a container reaches this machine at the address of Docker's bridge only: "
+            f"{command('webhook listen --host 172.17.0.1')}",
             style="yellow",
         )
