@@ -232,10 +232,11 @@ class Steps(Hands):
 
 async def test_a_failing_receiver_is_left_alone_longer() -> None:
     """What is too much for a receiver that fails is parked for 15 s: each return costs the broker."""
-    broker, _ = await started(hands := Steps(), per_host=1)
+    broker, courier = await started(hands := Steps(), per_host=1)
     hands.outcome = DOWN
     async with broker:
         await send(broker, *(webhook(number, callback_url=BAD) for number in range(IN_LINE)))
+        await eventually(lambda: [found.held for found in courier._receivers.values()] == [IN_LINE])
         hands.step.release()
         await eventually(lambda: attempts(broker))
         await send(broker, *(webhook(number, callback_url=BAD) for number in range(100, 105)))
@@ -244,9 +245,8 @@ async def test_a_failing_receiver_is_left_alone_longer() -> None:
             return (await broker.depth(retry_queue(NOTIFIER_WEBHOOKS, 15))).ready
 
         await eventually(parked)
-        assert {
-            Webhook.decode(m.body).attempt for m in broker.published if m.routing_key.endswith("15s")
-        } == {1}
+        left = [message for message in broker.published if message.routing_key.endswith(".15s")]
+        assert {Webhook.decode(message.body).attempt for message in left} == {1}
 
 
 async def test_the_lanes_are_bounded() -> None:
