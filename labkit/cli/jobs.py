@@ -59,7 +59,10 @@ def job(
     job_id: Annotated[str, typer.Argument(metavar="ID", help="As upload and jobs print it.")],
     as_json: AsJson = False,
 ) -> None:
-    """Show one job: what became of it, where its time went, who was told."""
+    """Show one job: what became of it, where its time went.
+
+    With a callback, also how its receiver was told.
+    """
     lab = Lab.of(ctx)
     found = lab.fetch(f"/jobs/{job_id}")
     if told := found["links"].get("webhooks"):

@@ -26,6 +26,7 @@ MAX_COUNT = 1_000_000
 
 MAX_BYTES = 2**53
 """No object is larger; a number beyond it is not the same for every reader of JSON."""
+
 MAX_URL = 2000
 
 WebhookType = Literal["job.completed", "job.failed"]

@@ -161,16 +161,17 @@ def concluded(webhook: Webhook, posted: Posted) -> WebhookAttempt:
 
 
 def _say(attempt: WebhookAttempt, receiver: str) -> None:
-    event = {"delivered": "webhook_delivered", "retrying": "webhook_retried", "failed": "webhook_failed"}
-    log.log(
-        logging.WARNING if attempt.outcome == "failed" else logging.INFO,
-        event[attempt.outcome],
-        extra={
-            "job_id": attempt.job_id,
-            "webhook_id": attempt.webhook_id,
-            "attempt": attempt.attempt,
-            "receiver": receiver,
-            "status_code": attempt.status_code,
-            "error_code": attempt.error_code,
-        },
-    )
+    about = {
+        "job_id": attempt.job_id,
+        "webhook_id": attempt.webhook_id,
+        "attempt": attempt.attempt,
+        "receiver": receiver,
+        "status_code": attempt.status_code,
+        "error_code": attempt.error_code,
+    }
+    if attempt.outcome == "delivered":
+        log.info("webhook_delivered", extra=about)
+    elif attempt.outcome == "retrying":
+        log.info("webhook_retried", extra=about)
+    else:
+        log.warning("webhook_failed", extra=about)

@@ -14,6 +14,7 @@ from tests.support.brokers import Seam
 from tests.support.containers import standin
 from tests.support.postgres import serve
 
+TABLES = ("jobs", "webhook_attempts", "uploads")
 POSTGRESQL = "LAB_TEST_DATABASE_URL"
 
 ByHand = Callable[..., None]
@@ -74,12 +75,7 @@ def by_hand(url: str) -> Iterator[ByHand]:
 
 
 def _drop(url: str) -> None:
-    _execute(
-        url,
-        "drop view if exists images",
-        "drop table if exists jobs",
-        "drop table if exists webhook_attempts",
-    )
+    _execute(url, "drop view if exists images", *(f"drop table if exists {name}" for name in TABLES))
 
 
 def _execute(url: str, *statements: str) -> None:

@@ -217,23 +217,36 @@ async def test_a_dead_receiver_holds_up_nobody() -> None:
         await eventually(lambda: len(attempts(broker)) == 620, within_s=30)
 
 
+class Steps(Hands):
+    """Ends an attempt each time that `step` is released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.step = asyncio.Semaphore(0)
+
+    async def post(self, webhook: Webhook) -> Posted:
+        """Make one attempt."""
+        await self.step.acquire()
+        return await super().post(webhook)
+
+
 async def test_a_failing_receiver_is_left_alone_longer() -> None:
     """What is too much for a receiver that fails is parked for 15 s: each return costs the broker."""
-    broker, _ = await started(hands := Hands(), per_host=1)
+    broker, courier = await started(hands := Steps(), per_host=1)
     hands.outcome = DOWN
     async with broker:
-        hands.go[BAD].clear()
         await send(broker, *(webhook(number, callback_url=BAD) for number in range(IN_LINE)))
-        await eventually(lambda: hands.under_way == 1)
-        hands.go[BAD].set()
+        await eventually(lambda: [found.held for found in courier._receivers.values()] == [IN_LINE])
+        hands.step.release()
         await eventually(lambda: attempts(broker))
-        hands.go[BAD].clear()
-        await send(broker, *(webhook(number, callback_url=BAD) for number in range(100, 150)))
+        await send(broker, *(webhook(number, callback_url=BAD) for number in range(100, 105)))
 
-        async def parked() -> bool:
-            return (await broker.depth(retry_queue(NOTIFIER_WEBHOOKS, 15))).ready > 0
+        async def parked() -> int:
+            return (await broker.depth(retry_queue(NOTIFIER_WEBHOOKS, 15))).ready
 
         await eventually(parked)
+        left = [message for message in broker.published if message.routing_key.endswith(".15s")]
+        assert {Webhook.decode(message.body).attempt for message in left} == {1}
 
 
 async def test_the_lanes_are_bounded() -> None:

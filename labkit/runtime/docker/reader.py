@@ -4,6 +4,7 @@ from pathlib import Path
 from labkit.errors import NotRunning, StackDown, UnknownName
 from labkit.project import REPOSITORY, Project
 from labkit.runtime.base import Instance, LogLine, State, Stats
+from labkit.runtime.credentials import Credentials
 from labkit.runtime.docker import names
 from labkit.runtime.docker.compose import Compose
 from labkit.runtime.docker.containers import Container, in_order, newest
@@ -14,7 +15,7 @@ from labkit.runtime.docker.meter import Meter
 from labkit.runtime.docker.ready import HOST
 from labkit.runtime.docker.state import DockerState, read_state
 from labkit.runtime.docker.table import docker_table
-from labkit.runtime.private import own_files
+from labkit.runtime.private import make_private_dir, own_files
 from labkit.runtime.record import in_force
 from labkit.stack import DOCKER_SERVICES, Options, Port, Service, find_service, instance_name, port_variable
 
@@ -125,14 +126,19 @@ class DockerReader:
         return found
 
     def _variables(self, options: Options) -> dict[str, str]:
-        """Give what the Compose file may ask for: the settings, and the ports with the project's offset."""
+        """Give what the Compose file may ask for: secret, settings, ports with the project's offset."""
         chosen = options.environment()
         ports = {port_variable(service, port): port.base for service in self._table for port in service.ports}
         shifted = {
             name: str(self.project.port(int(chosen[name]) if chosen.get(name, "").isdigit() else base))
             for name, base in ports.items()
         }
-        return {**chosen, **shifted}
+        return {"LAB_WEBHOOK_SECRET": self._credentials().webhook_secret, **chosen, **shifted}
+
+    def _credentials(self) -> Credentials:
+        with own_files(self._project.state_dir):
+            make_private_dir(self._project.state_dir)
+            return Credentials.keep(self._project.state_dir / "credentials.json")
 
     def _look(self) -> list[Container]:
         """Read the stack's containers, in order."""
