@@ -94,9 +94,13 @@ def needed(experiments: Iterable[Experiment]) -> list[Pair]:
 
 
 def ensure(path: Path, pairs: Collection[Pair], told: Told) -> Calibration:
-    """Return the calibration of the file, measured anew, quickly, where it is old or lacks something."""
+    """Return the calibration of the file, measured anew, quickly, where it is old or lacks something.
+
+    One that was measured while others used the cores is replaced as soon as they do not.
+    """
     found = load(path)
-    if found is None or not found.has(pairs):
+    disturbed = found is not None and found.busy and not is_busy(programs(), allowed_cores())
+    if found is None or disturbed or not found.has(pairs):
         found = calibrate(pairs, QUICK, told)
         save(path, found)
     return found
