@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from labkit.cores import allowed_cores, is_busy
+from labkit.cores import allowed_cores, is_busy, programs
 from labkit.experiments import contained, timing
 from labkit.experiments.declaration import Experiment, Load
 from labkit.experiments.points import points
