@@ -213,7 +213,7 @@ def test_a_broker_that_does_not_answer_is_a_sentence(world: World) -> None:
     result = world.run("ps")
     assert result.exit_code == 1
     assert result.stderr.startswith("The stack did not do it: no answer within 5 s")
-    assert "labctl status" in result.stderr
+    assert "labctl.py status" in result.stderr
 
 
 def test_an_error_of_our_own_is_one_line(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
