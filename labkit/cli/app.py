@@ -39,6 +39,7 @@ from labkit.cli.context import Lab
 from labkit.cli.options import CLASS, PANELS, PortOffset, ProjectName, RuntimeKind
 from labkit.errors import LabError
 from labkit.views.help import Section, help_page
+from services.common.errors import QueueLabError
 
 PROGRAM = "labctl"
 COMPLETE = "_LABCTL_COMPLETE"
@@ -64,6 +65,11 @@ class Root(TyperGroup):
         except LabError as error:
             _unless_debugging(lab)
             lab.complain(error)
+        except QueueLabError as error:
+            _unless_debugging(lab)
+            lab.complain(
+                LabError(f"The stack did not do it: {error}", f"Look at it: {words.command('status')}")
+            )
         except Exception as error:  # noqa: BLE001  (the outermost loop of the process)
             _unless_debugging(lab)
             what = f"A mistake in labctl: {type(error).__name__}: {error}"

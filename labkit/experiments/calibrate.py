@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from labkit.cores import allowed_cores, is_busy
+from labkit.cores import allowed_cores, is_busy, programs
 from labkit.experiments import contained, timing
 from labkit.experiments.declaration import Experiment, Load
 from labkit.experiments.points import points
@@ -98,10 +98,12 @@ def place(root: Path, runtime: str) -> Path:
 def ensure(path: Path, pairs: Collection[Pair], told: Told, runtime: str = LOCAL) -> Calibration:
     """Return the calibration of the file, measured anew, quickly, where it is old or lacks something.
 
-    Raises LabError when a container cannot run.
+    One that was measured while others used the cores is replaced as soon as they do not. Raises LabError
+    when a container cannot run.
     """
     found = load(path)
-    if found is None or not found.has(pairs):
+    disturbed = found is not None and found.busy and not is_busy(programs(), allowed_cores())
+    if found is None or disturbed or not found.has(pairs):
         found = calibrate(pairs, QUICK, told, runtime)
         save(path, found)
     return found

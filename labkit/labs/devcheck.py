@@ -139,6 +139,10 @@ def _must_not_pass(desk: Desk, lab: Lab, what: str, told: Say) -> Found:
 def _must_pass(desk: Desk, lab: Lab, told: Say) -> Iterator[Found]:
     outcomes, seconds = _checked(desk, lab, told)
     failed = [f"{entry.line}: {entry.said}" for entry in outcomes if not entry.outcome]
+    busy = is_busy(programs(), allowed_cores())
+    if failed and busy and all(entry.outcome is not False for entry in outcomes):
+        yield Found(lab.name, f"solved, it is not known to pass: this machine was busy ({'; '.join(failed)})")
+        return
     yield Found(lab.name, "solved, it passes", "; ".join(failed))
     slow = seconds > CHECK_S and not lab.has_code
     yield Found(lab.name, f"checked in {seconds:.1f} s", f"{CHECK_S:g} s are allowed" if slow else "")

@@ -81,10 +81,16 @@ def images_with_both(evidence: Evidence) -> Outcome:
 def images_gain_what_the_cores_give(evidence: Evidence) -> Outcome:
     """Images gain no more than the cores of this computer give."""
     found = ratio(evidence, image_run(evidence, FEW), image_run(evidence, MANY))
-    most = calibration(evidence).parallel(MANY)
+    machine = calibration(evidence)
+    most = machine.parallel(MANY)
     said = f"{found:.2f} times as fast; this computer can do {most:.2f} with {MANY} processes"
     if abs(found - most) <= SLACK * most:
         return Passed(said)
+    if machine.busy:
+        return Unknown(
+            f"{said}, but other programs were running when that was measured.",
+            f"Close them, wait a moment, and check again: {command('lab check')}",
+        )
     return Unknown(
         f"{said}. Other programs may have run meanwhile.",
         f"Close them. Then: {command('scale 4')}, and {command(DO_IMAGES)}; "

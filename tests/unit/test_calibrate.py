@@ -45,10 +45,25 @@ def test_a_calibration_is_kept(tmp_path: Path, found: Calibration) -> None:
 def test_it_is_used_while_it_is_fresh(tmp_path: Path, found: Calibration) -> None:
     """A fresh one with all that is needed is not measured again."""
     path = tmp_path / "calibration.json"
-    save(path, found)
+    quiet = replace(found, programs=None)
+    save(path, quiet)
     told: list[str] = []
-    assert ensure(path, [PAIR], told.append) == found
+    assert ensure(path, [PAIR], told.append) == quiet
     assert told == []
+
+
+@pytest.mark.parametrize(("now", "again"), [(9.0, False), (0.1, True)])
+def test_one_of_a_busy_machine_is_replaced(
+    tmp_path: Path, found: Calibration, monkeypatch: pytest.MonkeyPatch, now: float, *, again: bool
+) -> None:
+    """What was measured beside other programs serves only until these are gone."""
+    path = tmp_path / "calibration.json"
+    busy = replace(found, allowed=1, programs=9.0)
+    save(path, busy)
+    monkeypatch.setattr(calibrate, "programs", lambda: now)
+    monkeypatch.setattr(calibrate, "allowed_cores", lambda: 1)
+    monkeypatch.setattr(calibrate, "calibrate", lambda *_: found)
+    assert ensure(path, [PAIR], lambda _: None) == (found if again else busy)
 
 
 def test_it_is_measured_when_needed(found: Calibration) -> None:

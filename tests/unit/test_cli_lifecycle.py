@@ -17,6 +17,7 @@ from labkit.cli.context import ask_person
 from labkit.cli.options import complete_instances, complete_layouts, complete_scale, complete_targets
 from labkit.errors import LabError
 from labkit.stack import WORKERS
+from services.common.errors import BrokerUnavailable
 from tests.support.examples import new_job
 from tests.support.lab import ForgetfulRuntime, World
 
@@ -204,6 +205,15 @@ def test_a_bad_setting_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -
     result = world.run("ps")
     assert result.exit_code == 1
     assert "LAB_PORT_OFFSET is 'many'" in result.stderr
+
+
+def test_a_broker_that_does_not_answer_is_a_sentence(world: World) -> None:
+    """What the pipeline could not do is no mistake in labctl, and there is something to do next."""
+    world.fault = BrokerUnavailable("no answer within 5 s")
+    result = world.run("ps")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("The stack did not do it: no answer within 5 s")
+    assert "labctl.py status" in result.stderr
 
 
 def test_an_error_of_our_own_is_one_line(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

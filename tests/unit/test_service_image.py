@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ROOT / "services"
 
 # Loaded by name, by SQLAlchemy and by uvicorn.
-UNSEEN = {"psycopg", "httptools"}
+UNSEEN = {"psycopg", "httptools", "websockets"}
 # Part of pydantic.
 INCLUDED = {"pydantic-core"}
 
