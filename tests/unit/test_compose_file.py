@@ -101,7 +101,8 @@ def test_passwords_have_the_same_default_everywhere() -> None:
         for name, field in kind.model_fields.items()
         if name not in PER_INSTANCE
     }
-    for name in fields.keys() & defaults().keys():
+    elsewhere = {"LAB_S3_PUBLIC_ENDPOINT"}  # a container sees the store at another address than its clients
+    for name in fields.keys() & defaults().keys() - elsewhere:
         value = fields[name]
         plain = value.get_secret_value() if isinstance(value, SecretStr) else value
         assert defaults()[name] == plain
