@@ -14,9 +14,7 @@ from labkit.views.sns import heard_table
 from labkit.words import command
 
 app = typer.Typer()
-sns = typer.Typer(
-    no_args_is_help=True, help="Storage events: say, as Amazon SNS would, that files have come."
-)
+sns = typer.Typer(no_args_is_help=True, help="Storage events: say, as Amazon SNS does, what has come.")
 app.add_typer(sns, name="sns", rich_help_panel=LOOK)
 
 MAX_TIMES = 100
