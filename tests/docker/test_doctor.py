@@ -13,7 +13,8 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(120)]
 
 def test_the_services_that_follow_events_are_looked_at(stack: Stack) -> None:
     """Docker's own word is taken, since their ports are inside; one that is frozen is named."""
-    project = Project("tests", stack.runtime.project.port_offset, started=True, runtime=DOCKER)
+    own = stack.runtime.project
+    project = Project(own.name, own.port_offset, started=True, runtime=DOCKER)
     eventually(lambda: [line.ok for line in flow.check_flow(project)[:2]] == [True, True], 30)
     stack.runtime.pause("notifier-1")
     try:
