@@ -4,9 +4,10 @@ import time
 from typing import Any, Dict, List, Optional
 
 from labkit import words
+from labkit.doctor import engine
 from labkit.doctor.check import Result
 from labkit.doctor.http import request
-from labkit.doctor.project import Project
+from labkit.doctor.project import COMPOSE_PROJECT, COMPOSE_SERVICE, LOCAL, Project, compose_project
 
 BY_EVENTS = ("tracker", "notifier")
 DEAD_LETTER = "dead-letter"
@@ -19,7 +20,8 @@ SHORT_ID = 8
 def check_flow(project: Project) -> List[Result]:
     """Check what waits, what takes long, what was given up, and the two services that follow events."""
     port = project.port("api")
-    told = [_follower(project, name) for name in BY_EVENTS]
+    follower = _follower if project.runtime == LOCAL else _container
+    told = [follower(project, name) for name in BY_EVENTS]
     return [*told, _queues(port), _jobs(port), _dead_letters(port)]
 
 
@@ -34,6 +36,19 @@ def _follower(project: Project, name: str) -> Result:
     details = [str(check.get("detail")) for check in _values(checks) if check.get("ok") is False]
     detail = "; ".join(details) or f"answers {answer.status}"
     return Result(name, ok=False, detail=detail, fix=words.command(f"restart {name}"))
+
+
+def _container(project: Project, name: str) -> Result:
+    """Take Docker's word: a container's own port cannot be reached everywhere."""
+    labels = {COMPOSE_PROJECT: compose_project(project.name), COMPOSE_SERVICE: name}
+    wanted = [word for label, value in labels.items() for word in ("--filter", f"label={label}={value}")]
+    said = engine.ask("ps", "--all", *wanted, "--format", "{{.Status}}")
+    if "(healthy)" in said.text and "(Paused)" not in said.text:
+        return Result(name, ok=True, detail="follows what becomes of jobs")
+    if "starting" in said.text:
+        return Result(name, ok=None, detail="is starting", fix=words.command("ps"))
+    fix = words.command(f"restart {name}" if said.text else "up")
+    return Result(name, ok=False, detail=said.text or "no container", fix=fix)
 
 
 def _queues(port: int) -> Result:

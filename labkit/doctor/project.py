@@ -9,6 +9,9 @@ from labkit import words
 from labkit.install.errors import LabError
 
 LOCAL, DOCKER = "local", "docker"
+PREFIX = "queue-lab"
+COMPOSE_PROJECT = "com.docker.compose.project"  # the labels by which Compose knows its containers
+COMPOSE_SERVICE = "com.docker.compose.service"
 
 LOCAL_PORTS = {
     "api": 8000,
@@ -54,6 +57,11 @@ class Project(NamedTuple):
     def ports(self) -> Dict[str, int]:
         """Return all ports of the project, offset included."""
         return {service: port + self.offset for service, port in PORTS[self.runtime].items()}
+
+
+def compose_project(project: str) -> str:
+    """Name the Compose project: "default" is the one that a plain `docker compose up` starts."""
+    return PREFIX if project == "default" else f"{PREFIX}-{project}"
 
 
 def read_project(name: Optional[str] = None, offset: Optional[int] = None) -> Project:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from tests.support.ports import free_offset
 def whole_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Start the stack once, and leave nothing of it behind but its images."""
     root: Path = tmp_path_factory.mktemp("docker")
-    project = Project("tests", root=root, port_offset=free_offset())
+    name = f"tests-{os.getpid()}"  # others may test on the same engine
+    project = Project(name, root=root, port_offset=free_offset())
     runtime = DockerRuntime(project, environ=base_environment())
     try:
         runtime.up(Options(counts={"worker": 2}, settings=program_settings()))

@@ -250,7 +250,7 @@ def test_script_checks_the_running_stack(api: Server) -> None:
     done = subprocess.run(
         [sys.executable, "verify_setup.py", "--json"],
         cwd=ROOT,
-        env=environment(LAB_PROJECT="stand-in", LAB_PORT_OFFSET=str(api.port - 8000)),
+        env=environment(LAB_PROJECT="stand-in", LAB_RUNTIME="local", LAB_PORT_OFFSET=str(api.port - 8000)),
         capture_output=True,
         check=False,
     )

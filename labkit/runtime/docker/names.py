@@ -1,16 +1,13 @@
 """Compose's names and labels."""
 
-PREFIX = "queue-lab"
+from labkit.doctor.project import COMPOSE_PROJECT as PROJECT
+from labkit.doctor.project import COMPOSE_SERVICE as SERVICE
+from labkit.doctor.project import PREFIX, compose_project
 
-PROJECT = "com.docker.compose.project"
-SERVICE = "com.docker.compose.service"
+__all__ = ["NUMBER", "ONE_OFF", "PREFIX", "PROJECT", "SERVICE", "compose_project", "lab_project"]
+
 NUMBER = "com.docker.compose.container-number"
 ONE_OFF = "com.docker.compose.oneoff"
-
-
-def compose_project(project: str) -> str:
-    """Name the Compose project: "default" is the one that a plain `docker compose up` starts."""
-    return PREFIX if project == "default" else f"{PREFIX}-{project}"
 
 
 def lab_project(compose: str) -> str:
