@@ -12,10 +12,10 @@ from queue import Empty, SimpleQueue
 
 from labkit.crew import Crew
 
-QUICK_TIERS_S = {"unit": 300, "docs": 60, "contract": 120, "integration": 480}
+QUICK_TIERS_S = {"unit": 360, "docs": 60, "integration": 480}
 """The folders of tests/ that go one after the other, each with its budget in seconds."""
 
-LONG_TIERS_S = {"acceptance": 900}
+LONG_TIERS_S = {"acceptance": 780, "contract": 120}
 """Those that go beside them: they mostly wait for what a stack does."""
 
 IMAGE_S, DOCKER_S = 120, 480
@@ -76,9 +76,25 @@ def lanes(pytest_arguments: Sequence[str] = ()) -> tuple[Lane, ...]:
 
 
 def docker_lanes(pytest_arguments: Sequence[str] = ()) -> tuple[Lane, ...]:
-    """Return the parts that need a Docker engine: build the image, then the tests marked `docker`."""
+    """Return the parts that need a Docker engine, in lanes: the image, and the tests marked `docker`.
+
+    A stack that needs the image earlier builds it itself. With `pytest_arguments` there is one lane.
+    """
     build = Part("images", ("-m", "labkit.images", "build"), IMAGE_S)
-    return ((build, Part("docker", ("-m", "pytest", "--docker", *pytest_arguments), DOCKER_S)),)
+    if pytest_arguments:
+        return ((build, _on_docker("docker", DOCKER_S, *pytest_arguments)),)
+    guided = "tests/docker/test_guided.py"
+    return (
+        (build, _on_docker("experiments, labs", DOCKER_S, guided)),
+        (
+            _on_docker("contract", DOCKER_S / 2, "tests/contract", "tests/integration"),
+            _on_docker("scenarios", DOCKER_S, "tests/docker", f"--ignore={guided}"),
+        ),
+    )
+
+
+def _on_docker(name: str, budget_s: float, *pytest_arguments: str) -> Part:
+    return Part(name, ("-m", "pytest", "--docker", *pytest_arguments), budget_s)
 
 
 def _tier(entry: tuple[str, float]) -> Part:

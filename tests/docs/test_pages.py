@@ -43,6 +43,19 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
+def test_addresses_of_the_api_are_routes() -> None:
+    """Whoever opens or sends to an address of the API that a page names does not meet a 404."""
+    given = re.compile(r"http://127\.0\.0\.1:8000(/[\w/-]*)")
+    pages = [ROOT / "README.md", ROOT / "docker-compose.yml", *(ROOT / "docs").glob("*.md")]
+    named = {path for page in pages for path in given.findall(page.read_text())}
+    routes = set(re.findall(r"^\| `[A-Z]+ (/[^`]*)`", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE))
+    assert {path for path in named if not _is_route(path, routes)} == set()
+
+
+def _is_route(path: str, routes: set[str]) -> bool:
+    return any(re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route), path) for route in routes)
+
+
 def test_the_readme_lists_every_port() -> None:
     """The table of addresses has every port that a person may open."""
     text = (ROOT / "README.md").read_text()

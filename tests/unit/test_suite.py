@@ -17,6 +17,7 @@ from labkit.suite import LONG_TIERS_S, QUICK_TIERS_S, Outcome, Part, docker_lane
 from tests.checkout import eventually
 
 CI_S = 30 * 60
+TESTS = REPOSITORY / "tests"
 
 
 def part(name: str, program: str = "") -> Part:
@@ -112,6 +113,13 @@ def test_each_tier_is_a_part_with_a_budget() -> None:
     assert names == {f"tests/{name}" for name in tests - {"docker"}}
     longest = max(sum(part.budget_s for part in lane) for lane in (*lanes(), *docker_lanes()))
     assert longest <= CI_S
+
+
+def test_no_test_that_needs_docker_is_left_out() -> None:
+    """The lanes of --docker name every folder that has such tests."""
+    marked = {path.parent for path in TESTS.glob("*/*.py") if "pytest.mark.docker" in path.read_text()}
+    named = [word for lane in docker_lanes() for part in lane for word in part.command]
+    assert {path for path in marked - {TESTS / "unit"} if f"tests/{path.name}" not in named} == set()
 
 
 MARKED = """
