@@ -7,7 +7,6 @@ import pytest
 from tests.acceptance.test_faults import (
     test_a_killed_broker_loses_nothing,
     test_a_worker_killed_at_work_loses_nothing,
-    test_a_worker_told_to_stop_finishes_its_job,
     test_all_workers_killed_and_started_later_lose_nothing,
     test_one_corrupt_image_does_not_hold_up_the_others,
 )
@@ -20,7 +19,6 @@ __all__ = [
     "test_a_killed_broker_loses_nothing",
     "test_a_replay_under_load_loses_nothing",
     "test_a_worker_killed_at_work_loses_nothing",
-    "test_a_worker_told_to_stop_finishes_its_job",
     "test_all_workers_killed_and_started_later_lose_nothing",
     "test_one_corrupt_image_does_not_hold_up_the_others",
     "test_the_layout_changes_there_and_back_under_load",
