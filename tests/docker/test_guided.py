@@ -39,7 +39,12 @@ def test_a_lab_can_be_solved(stack: Stack, tmp_path: Path, name: str) -> None:
     """Its walk does on containers what it does on processes, and all its checks pass."""
     desk = desk_on(stack, tmp_path)
     found = list(devcheck.solved(desk, desk.lab(name)))
-    problems = [entry for entry in found if entry.problem and "allowed" not in entry.problem]
+    problems = [entry for entry in found if entry.problem and not _is_speed(entry.problem)]
     if problems and is_busy(programs(), allowed_cores()):
         pytest.skip(f"this machine is too busy to tell: {problems[0].problem}")
     assert problems == []
+
+
+def _is_speed(problem: str) -> bool:
+    """Tell what says only that this machine was slow: other tests run beside these."""
+    return "allowed" in problem or "Other programs may have run" in problem
