@@ -179,6 +179,7 @@ class World:
             with (
                 portal.wrap_async_context_manager(serving(build(parts), settings)),
                 portal.wrap_async_context_manager(parts.listeners),
+                portal.wrap_async_context_manager(parts.roster),
             ):
                 complete = functools.partial(self._complete, broker)
                 portal.call(lambda: broker.consume("image.jobs", complete, prefetch=1))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from services.common.envelopes import heartbeat_envelope
-from services.common.messages import Heartbeat
 from services.common.roster import ListeningRoster, Roster
 from services.common.testing import MemoryBroker
 from services.common.topology import declarations
@@ -18,6 +17,7 @@ class Clock:
         self.now = 100.0
 
     def __call__(self) -> float:
+        """Say what time it is."""
         return self.now
 
 
@@ -72,7 +72,7 @@ async def test_a_broker_is_listened_to() -> None:
         beat = heartbeat("worker-1", job_ids=("a",))
         await broker.publish(heartbeat_envelope(beat))
         for roster in (one, two):
-            await eventually(lambda roster=roster: roster.present())
+            await eventually(roster.present)
             assert [heard.beat for heard in roster.present()] == [beat]
 
 
