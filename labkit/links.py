@@ -14,8 +14,9 @@ _SUMMARIES = {
     ("tracker", "http"): "health and metrics",
     ("notifier", "http"): "health and metrics",
     ("api", "http"): "uploads and jobs",
+    ("dashboard", "http"): "the pipeline in the browser",
 }
-MAIN = ("api", "rabbitmq management", "object-store")
+MAIN = ("api", "dashboard", "rabbitmq management", "object-store")
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ class Service:
     outside: the setting that names a server run by somebody else; when set, the service is not started.
     layout: the only layout in which it runs; empty means both.
     extra: the part of the stack that has to be asked for; None means that it always runs.
+    module: what it imports beyond the kit's own packages: pyproject.toml has it in the group of its extra.
     reads: those of CHOICES that concern it; a change of the others leaves it alone.
     env: variables of its own.
     """
@@ -67,6 +68,7 @@ class Service:
     outside: str = ""
     layout: Layout | None = None
     extra: Extra | None = None
+    module: str = ""
     reads: tuple[str, ...] = CHOICES
     env: Mapping[str, str] = field(default_factory=dict)
 
@@ -138,6 +140,16 @@ SERVICES = (
         needs=("rabbitmq", "object-store"),
         scalable=True,
         reads=("LAB_LAYOUT",),
+    ),
+    Service(
+        "dashboard",
+        "shows the pipeline in a browser",
+        command=("-m", "services.dashboard"),
+        ports=(Port("http", 8080, docker=8080),),
+        needs=("api",),
+        extra="dashboard",
+        module="nicegui",
+        reads=(),
     ),
 )
 
