@@ -14,6 +14,7 @@ from services.common.health import Check, health_routes
 from services.dashboard.client import Api, ApiAway, ApiRefused
 from services.dashboard.guard import Guard
 from services.dashboard.hub import Hubs
+from services.dashboard.packed import Packed
 from services.dashboard.page import pages
 from services.dashboard.parts import WEB
 from services.dashboard.relay import Relay
@@ -41,6 +42,7 @@ def build(settings: DashboardSettings, api: Api, hubs: Hubs) -> FastAPI:
         max_age=COOKIE_S,
         same_site="lax",
     )
+    app.add_middleware(Packed)
     app.add_middleware(Guard)
     app.router.routes.extend(health_routes({"api": _check(api, settings.api_url)}))
     app.router.routes.extend(Relay(api, sessions, hubs.end).routes())

@@ -47,7 +47,7 @@ def _chart(points: Sequence[Point], lines: Sequence[tuple[str, str, str]]) -> Op
             "max": 0,
             "interval": 60,
             "axisLabel": {"color": GREY, "fontSize": 11, ":formatter": AGO, "hideOverlap": True},
-            "axisLine": {"lineStyle": {"color": GREY, "opacity": 0.4}},
+            "axisLine": {"onZero": False, "lineStyle": {"color": GREY, "opacity": 0.4}},
             "axisTick": {"show": False},
             "splitLine": {"show": False},
             "axisPointer": {"label": {"show": False}},
@@ -58,6 +58,8 @@ def _chart(points: Sequence[Point], lines: Sequence[tuple[str, str, str]]) -> Op
             "min": 0,
             ":max": LEAST,
             "splitNumber": 3,
+            "axisLine": {"show": False},
+            "axisTick": {"show": False},
             "axisLabel": {"color": GREY, "fontSize": 11},
             "splitLine": {"lineStyle": {"color": GREY, "opacity": 0.18}},
         },
@@ -77,5 +79,5 @@ def _chart(points: Sequence[Point], lines: Sequence[tuple[str, str, str]]) -> Op
 
 
 AGO = "value => value ? `${-value / 60} min` : 'now'"
-LEAST = "value => Math.max(4, value.max)"
+LEAST = "value => Math.max(4, Math.ceil(value.max))"
 """An axis that says 0 to 4 while nothing happens: else the first job would fill it."""

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 from nicegui import ui
+from nicegui.elements.echart import EChart
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -32,9 +33,13 @@ from services.dashboard.viewer import Viewer
 FIRST_S = 1.5
 """How long a page waits for the first answer of the API, so that it does not come empty."""
 
+LATER_S = 0.1
+
 # Before anything is drawn: or a dark page would flash in white.
 HEAD = """
 <link rel="stylesheet" href="/web/dashboard.css">
+<link rel="modulepreload" href="/web/store.js">
+<link rel="modulepreload" href="/web/builder.js">
 <script>
   window.labLook = () => {
     const look = localStorage.getItem("look") ?? "auto";
@@ -106,10 +111,16 @@ def _queues(viewer: Viewer) -> None:
         with ui.element("div").classes("bartop"):
             Words("h2", "Queues").props('id="queues-title"')
             Words("span", "messages, and jobs a second").classes("note")
-        with ui.element("div").classes("charts"):
-            points = viewer.board.points
-            viewer.chart(ui.echart(charts.depths(points)), ui.echart(charts.rates(points)))
+        place = ui.element("div").classes("charts")
         Queues()
+
+    def draw() -> None:
+        with place:
+            points = viewer.board.points
+            viewer.chart(EChart(charts.depths(points)), EChart(charts.rates(points)))
+
+    # Half of all bytes of the page are the charts' library: it comes when the rest is there.
+    ui.timer(LATER_S, draw, once=True)
 
 
 def _one_at_a_time(work: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:

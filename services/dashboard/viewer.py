@@ -10,6 +10,7 @@ from typing import Any
 
 from nicegui import ui
 from nicegui.client import Client
+from nicegui.elements.echart import EChart
 from nicegui.events import GenericEventArguments
 
 from services.dashboard import charts
@@ -34,7 +35,7 @@ class Viewer:
         self._given = self._taken = -1
         self._pointed = 0.0
         self._feed: Feed | None = None
-        self._charts: tuple[ui.echart, ...] = ()
+        self._charts: tuple[EChart, ...] = ()
         self.details: Details | None = None
         hub.viewers += 1
         client.on_delete(self._leave)
@@ -53,7 +54,7 @@ class Viewer:
         ui.timer(TICK_S, self._tick)
         return self._feed
 
-    def chart(self, *elements: ui.echart) -> None:
+    def chart(self, *elements: EChart) -> None:
         """Keep these two charts current: depths and rates."""
         self._charts = elements
         self._pointed = self.board.part("history") or 0.0
