@@ -53,6 +53,7 @@ class Service:
     outside: the setting that names a server run by somebody else; when set, the service is not started.
     layout: the only layout in which it runs; empty means both.
     extra: the part of the stack that has to be asked for; None means that it always runs.
+    standard: an extra that runs unless it was declined.
     module: what it imports beyond the kit's own packages: pyproject.toml has it in the group of its extra.
     reads: those of CHOICES that concern it; a change of the others leaves it alone.
     env: variables of its own.
@@ -68,6 +69,7 @@ class Service:
     outside: str = ""
     layout: Layout | None = None
     extra: Extra | None = None
+    standard: bool = False
     module: str = ""
     reads: tuple[str, ...] = CHOICES
     env: Mapping[str, str] = field(default_factory=dict)
@@ -162,6 +164,8 @@ POSTGRES = Service(
 
 
 def _on_docker(service: Service) -> Service:
+    if service.name == "dashboard":
+        return replace(service, standard=True)  # its packages are in the image anyway
     reads_jobs = service.name in ("api", "tracker")
     return replace(service, needs=(*service.needs, POSTGRES.name)) if reads_jobs else service
 
@@ -268,7 +272,7 @@ def launches(table: Sequence[Service], options: Options, backing: Mapping[str, s
 
 
 def _runs(service: Service, options: Options, layout: Layout) -> bool:
-    asked_for = service.extra is None or options.extras.get(service.extra, False)
+    asked_for = service.extra is None or options.extras.get(service.extra, service.standard)
     return asked_for and service.layout in (None, layout)
 
 

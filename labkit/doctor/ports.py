@@ -8,7 +8,7 @@ from typing import List, Optional
 from labkit import words
 from labkit.doctor.check import Result
 from labkit.doctor.holders import holder
-from labkit.doctor.project import HIGHEST_OFFSET, Project
+from labkit.doctor.project import ASKED_FOR, HIGHEST_OFFSET, Project
 
 HOST = "127.0.0.1"
 OFFSET_STEP = 100
@@ -34,7 +34,10 @@ def check_port(service: str, project: Project, *, up: bool) -> Result:
     fix = words.command(f"up --port-offset {free_offset(project)}")
     if free is None:
         return Result(name, ok=None, detail="this system does not allow a test", fix=fix)
-    return Result(name, ok=False, detail=f"held by {who or 'another program'}", fix=fix)
+    held = f"held by {who or 'another program'}"
+    if service in ASKED_FOR[project.runtime]:
+        return Result(name, ok=None, detail=f"{held}; up --{service} needs it", fix=fix)
+    return Result(name, ok=False, detail=held, fix=fix)
 
 
 def is_free(port: int) -> Optional[bool]:

@@ -15,6 +15,7 @@ COMPOSE_SERVICE = "com.docker.compose.service"
 
 LOCAL_PORTS = {
     "api": 8000,
+    "dashboard": 8080,
     "tracker": 8090,
     "notifier": 8091,
     "object store": 9000,
@@ -26,6 +27,7 @@ LOCAL_PORTS = {
 }  # before the offset; the last five are the private RabbitMQ's
 DOCKER_PORTS = {
     "api": 8000,
+    "dashboard": 8080,
     "object store": 9000,
     "postgres": 15432,
     "rabbitmq": 5672,
@@ -33,6 +35,7 @@ DOCKER_PORTS = {
     "metrics": 15692,
 }
 PORTS = {LOCAL: LOCAL_PORTS, DOCKER: DOCKER_PORTS}
+ASKED_FOR = {LOCAL: ("dashboard",), DOCKER: ()}  # ports of what runs only where it was asked for
 HIGHEST_OFFSET = 39536
 
 

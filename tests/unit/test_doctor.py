@@ -114,6 +114,14 @@ def test_port_of_the_own_stack_is_well(project: str, *, expected: bool) -> None:
     assert ("--port-offset" in result.fix) is not expected
 
 
+def test_a_held_port_of_what_nobody_asked_for_is_no_failure(listener: socket.socket) -> None:
+    """The dashboard's port may be another program's while nobody wants a dashboard."""
+    port = listener.getsockname()[1]
+    result = ports.check_port("dashboard", Project("default", port - 8080), up=False)
+    assert result.ok is None
+    assert "up --dashboard needs it" in result.detail
+
+
 def test_offered_offset_has_free_ports() -> None:
     """The offset that is offered is one at which the stack can start."""
     offset = ports.free_offset(Project("default", 0))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from labkit.errors import CountError, UnknownName
 from labkit.project import Project
 from labkit.stack import (
+    DOCKER_SERVICES,
     KEEP,
     LAYOUTS,
     MAX_INSTANCES,
@@ -28,6 +29,7 @@ from services.worker.settings import WorkerSettings
 
 BACKING = {"LAB_AMQP_URL": "amqp://own", "LAB_S3_ENDPOINT": "http://own", "LAB_S3_ACCESS_KEY": "own"}
 NAMES = [service.name for service in SERVICES]
+ASKED_FOR = [service.name for service in SERVICES if service.extra]
 
 
 def counts(options: Options) -> Mapping[str, int]:
@@ -36,9 +38,9 @@ def counts(options: Options) -> Mapping[str, int]:
 
 
 def test_the_table_is_the_stack() -> None:
-    """The stack has these six services, and the pools of the layout per-operation."""
+    """The stack has these services, the pools of the layout per-operation, and what can be asked for."""
     six = {"api", "notifier", "object-store", "rabbitmq", "tracker", "worker"}
-    assert set(NAMES) == six | set(IMAGE_POOLS)
+    assert set(NAMES) == six | set(IMAGE_POOLS) | set(ASKED_FOR)
     assert {service.name for service in SERVICES if service.scalable} == {"api", *WORKERS}
 
 
@@ -69,7 +71,7 @@ def test_any_part_of_the_stack_has_an_order(names: set[str]) -> None:
 
 def test_by_default_everything_runs_once() -> None:
     """Without choices each service of the layout single runs once, its settings left to the program."""
-    assert counts(KEEP) == dict.fromkeys(NAMES, 1) | dict.fromkeys(IMAGE_POOLS, 0)
+    assert counts(KEEP) == dict.fromkeys(NAMES, 1) | dict.fromkeys([*IMAGE_POOLS, *ASKED_FOR], 0)
     assert all(launch.env == BACKING for launch in launches(SERVICES, KEEP, BACKING) if launch.count)
 
 
@@ -121,6 +123,16 @@ def test_an_extra_runs_where_it_was_asked_for() -> None:
     assert running(KEEP.over(wanted)) == ["api", "page"]
     assert running(Options(extras={"observability": True}).over(wanted)) == ["api", "page"]
     assert running(Options(extras={"dashboard": False}).over(wanted)) == ["api"]
+
+
+def test_the_dashboard_is_a_standard_part_on_docker() -> None:
+    """Its packages are in the image anyway, so it runs there unless it was declined."""
+
+    def runs(options: Options) -> int:
+        found = {launch.service.name: launch.count for launch in launches(DOCKER_SERVICES, options, {})}
+        return found["dashboard"]
+
+    assert (runs(KEEP), runs(Options(extras={"dashboard": False}))) == (1, 0)
 
 
 def test_counts_make_names() -> None:

@@ -133,7 +133,12 @@ class DockerReader:
             name: str(self.project.port(int(chosen[name]) if chosen.get(name, "").isdigit() else base))
             for name, base in ports.items()
         }
-        return {"LAB_WEBHOOK_SECRET": self._credentials().webhook_secret, **chosen, **shifted}
+        credentials = self._credentials()
+        secrets = {
+            "LAB_WEBHOOK_SECRET": credentials.webhook_secret,
+            "LAB_DASHBOARD_SECRET": credentials.dashboard_secret,
+        }
+        return {**secrets, **chosen, **shifted}
 
     def _credentials(self) -> Credentials:
         with own_files(self._project.state_dir):
