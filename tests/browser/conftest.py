@@ -1,0 +1,94 @@
+"""One stack with a dashboard for all tests here, and a real Chromium; each test has a window of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from labkit.install import programs
+from labkit.project import Project
+from labkit.runtime.local.runtime import LocalRuntime
+from labkit.settings import program_settings
+from labkit.stack import Options
+from tests.acceptance.stack import Stack
+from tests.browser.window import Window
+from tests.support.ports import free_offset
+
+# Nothing that leaves this machine, and nothing that asks for a display.
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+OpenWindow = Callable[..., Window]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Give Chromium; without it these tests are skipped, and where CI is set they fail."""
+    path = programs.find("chromium")
+    if path is None:
+        if "CI" in os.environ:
+            pytest.fail("Chromium is not installed: labctl test --yes installs it", pytrace=False)
+        pytest.skip("Chromium is not installed")
+    with sync_playwright() as playwright:
+        # Chromium refuses some ports to any page; the offset of this stack may hit one.
+        ports = f"--explicitly-allowed-ports={','.join(map(str, range(10080, 10090)))}"
+        browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, ports])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def whole_stack(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Stack]:
+    """Start the stack once, and leave nothing of it behind."""
+    root: Path = tmp_path_factory.mktemp("browser")
+    runtime = LocalRuntime(Project("browser", root=root, port_offset=free_offset()), environ=dict(os.environ))
+    try:
+        options = Options(counts={"worker": 2}, settings=program_settings(), extras={"dashboard": True})
+        runtime.up(options)
+        yield Stack(runtime)
+    finally:
+        runtime.down(delete_data=True)
+
+
+@pytest.fixture
+def open_window(whole_stack: Stack, chromium: Browser) -> Iterator[OpenWindow]:
+    """Give a way to open windows; at the end, none of them may have had anything to complain of."""
+    with contextlib.ExitStack() as stack:
+        windows: list[Window] = []
+
+        def open_one(
+            width: int = 1440, height: int = 900, *, path: str = "/", scheme: str = "light"
+        ) -> Window:
+            context = chromium.new_context(
+                viewport={"width": width, "height": height},
+                color_scheme="dark" if scheme == "dark" else "light",
+            )
+            stack.callback(context.close)
+            window = Window(context.new_page(), whole_stack.runtime.address("dashboard"))
+            windows.append(window)
+            window.go(path)
+            return window
+
+        yield open_one
+        assert [line for window in windows for line in window.complaints] == []
+        assert {host for window in windows for host in window.hosts} <= {
+            whole_stack.runtime.address("dashboard").removeprefix("http://")
+        }
+
+
+@pytest.fixture
+def window(open_window: OpenWindow) -> Window:
+    """Give a window that shows the dashboard."""
+    return open_window()
