@@ -255,6 +255,10 @@ class Hubs:
             hub.left_at = time.monotonic()
             return hub
 
+    def has(self, key: str) -> bool:
+        """Whether there is a hub."""
+        return key in self._hubs
+
     async def end(self, key: str) -> None:
         """End a hub, if there is one."""
         async with self._one:
