@@ -92,7 +92,7 @@ class Board:
     def oldest(self) -> str | None:
         """Return the id of the job that was accepted first, of those shown."""
         rows = [row for _, row in self._jobs.values()]
-        return min(rows, key=_at)["id"] if rows else None
+        return min(rows, key=_place)["id"] if rows else None
 
     def point(self, at: float, waiting: dict[str, int]) -> None:
         """Add a point to the charts."""
@@ -125,7 +125,7 @@ class Board:
     def _trim(self) -> None:
         if len(self._jobs) <= self._most + SLACK:
             return
-        newest = sorted((row for _, row in self._jobs.values()), key=_at, reverse=True)
+        newest = sorted((row for _, row in self._jobs.values()), key=_place, reverse=True)
         for row in newest[self._most :]:
             del self._jobs[row["id"]]
 
@@ -139,5 +139,6 @@ class Board:
 COUNTED = ("accepted", "completed", "failed")
 
 
-def _at(row: Json) -> float:
-    return row["at"] or 0.0
+def _place(row: Json) -> tuple[float, str]:
+    """Return the place of a job in the list; store.js has the same order, also of a batch's equal times."""
+    return row["at"] or 0.0, row["id"]

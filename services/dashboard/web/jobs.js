@@ -1,6 +1,11 @@
 // The list of jobs: status, stage clock, what went wrong.
 import { STAGES, STAGE_WORDS, bar, clock, lab, span, told, total } from "/web/store.js";
 
+// Rows that cannot be seen are not drawn. dashboard.css has the same heights, in pixels.
+const NARROW = matchMedia("(max-width: 759px)");
+const height = () => (NARROW.matches ? 88 : 50);
+const BEYOND = 6;
+
 const FILTERS = {
   all: () => true,
   active: (job) => job.status !== "completed" && job.status !== "failed",
@@ -9,7 +14,7 @@ const FILTERS = {
 };
 
 const Row = {
-  props: ["job"],
+  props: ["job", "place", "count"],
   emits: ["open", "retry"],
   data: () => ({ lab }),
   computed: {
@@ -19,7 +24,7 @@ const Row = {
   },
   methods: { span, told, total, clock },
   template: `
-    <li class="job" :class="job.status" :data-id="job.id">
+    <li class="job" :class="job.status" :data-id="job.id" :aria-posinset="place" :aria-setsize="count">
       <span class="status" :class="job.status"><span class="dot" aria-hidden="true"></span>{{ job.status }}</span>
       <div class="what">
         <button type="button" class="name" @click="$emit('open', job.id)" :title="job.name">{{ job.name }}</button>
@@ -44,7 +49,7 @@ const Row = {
 const Jobs = {
   components: { Row },
   emits: ["open", "retry"],
-  data: () => ({ lab, filter: "all", wanted: "", STAGES, STAGE_WORDS, FILTERS }),
+  data: () => ({ lab, filter: "all", wanted: "", top: 0, room: 1200, height: height(), STAGES, STAGE_WORDS, FILTERS }),
   computed: {
     counts() {
       const count = { all: lab.jobs.length, active: 0, completed: 0, failed: 0 };
@@ -57,8 +62,29 @@ const Jobs = {
       const fits = FILTERS[this.filter];
       return lab.jobs.filter((job) => fits(job) && (!wanted || this.text(job).includes(wanted)));
     },
+    first() {
+      const last = Math.max(0, this.shown.length - Math.ceil(this.room / this.height));
+      return Math.max(0, Math.min(Math.floor(this.top / this.height), last) - BEYOND);
+    },
+    drawn() {
+      return this.shown.slice(this.first, this.first + Math.ceil(this.room / this.height) + 2 * BEYOND);
+    },
+  },
+  mounted() {
+    this.resized = new ResizeObserver(this.measure);
+    this.resized.observe(this.$refs.scroll);
+  },
+  unmounted() {
+    this.resized.disconnect();
   },
   methods: {
+    measure() {
+      this.room = this.$refs.scroll.clientHeight;
+      this.height = height();
+    },
+    scrolled() {
+      this.top = this.$refs.scroll.scrollTop;
+    },
     text: (job) => `${job.name} ${job.id} ${job.operations.join(";")} ${job.worker} ${job.why}`.toLowerCase(),
   },
   template: `
@@ -72,9 +98,9 @@ const Jobs = {
         <input class="search" type="search" v-model="wanted" placeholder="Find" aria-label="Find a job" />
       </div>
       <p class="legend" aria-hidden="true"><span v-for="name in STAGES" :key="name"><i :class="name"></i>{{ STAGE_WORDS[name] }}</span></p>
-      <div class="scroll" tabindex="0" role="region" aria-label="List of jobs">
-        <ul class="rows">
-          <Row v-for="job in shown" :key="job.id" :job="job" @open="$emit('open', $event)" @retry="$emit('retry', $event)" />
+      <div ref="scroll" class="scroll" tabindex="0" role="region" aria-label="List of jobs" @scroll.passive="scrolled">
+        <ul class="rows" :style="{ height: shown.length * height + 'px', paddingTop: first * height + 'px' }">
+          <Row v-for="(job, at) in drawn" :key="job.id" :job="job" :place="first + at + 1" :count="shown.length" @open="$emit('open', $event)" @retry="$emit('retry', $event)" />
         </ul>
         <p v-if="!shown.length" class="empty">
           <template v-if="lab.link.state === 'starting'">Connecting to the API …</template>

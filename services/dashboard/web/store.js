@@ -30,6 +30,7 @@ export function take(patch) {
   if (patch.whole) known.clear();
   for (const job of patch.jobs) known.set(job.id, job);
   if (patch.whole || patch.jobs.length) {
+    // board.py has the same order: else one side would keep a job that the other has let go.
     const jobs = [...known.values()].sort((a, b) => b.at - a.at || (a.id < b.id ? 1 : -1));
     for (const job of jobs.splice(patch.most)) known.delete(job.id);
     lab.jobs = jobs;
