@@ -8,17 +8,17 @@ from services.common.presign import MAX_EXPIRES_S
 from services.common.settings import (
     BrokerSettings,
     DatabaseSettings,
+    DoorSettings,
     LayoutSettings,
     LimitSettings,
     Port,
-    ProgramSettings,
     StorageSettings,
     TargetSettings,
 )
 
 
 class ApiSettings(
-    ProgramSettings,
+    DoorSettings,
     BrokerSettings,
     StorageSettings,
     DatabaseSettings,
