@@ -6,7 +6,6 @@ the token but in the table of users, so that it holds from the moment at which i
 
 from __future__ import annotations
 
-import secrets
 import time
 from dataclasses import dataclass
 
@@ -73,8 +72,3 @@ class Tokens:
         if not isinstance(version, int):
             raise BadToken("the token is not one of this stack")
         return Claims(claims["sub"], version, float(claims["exp"]))
-
-
-def draw_secret() -> str:
-    """Return a new secret."""
-    return secrets.token_urlsafe(MIN_SECRET_BYTES)
