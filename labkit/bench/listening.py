@@ -1,7 +1,8 @@
 """Many listeners in a process of their own: `python -m labkit.bench.listening {sse|websocket} COUNT URL…`.
 
 They spread over the addresses. The first line on its standard input has the headers of their requests, as
-JSON. It prints a line when all are connected, and after another line what they were told, as JSON: how late each change came, and whether all of them got the same.
+JSON. It prints a line when all are connected, and after another line what they were told, as JSON: how
+late each change came, and whether all of them got the same.
 """
 
 from __future__ import annotations

@@ -209,7 +209,7 @@ class ErrorResponse(JSONResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer; when closing, let the client read it before the connection goes."""
-        if not self._close:
+        if not self._close or scope["type"] == "websocket":
             await super().__call__(scope, receive, send)
             return
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})

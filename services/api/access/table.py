@@ -93,8 +93,8 @@ def names(route: BaseRoute) -> list[tuple[str, str]]:
     """Return the keys that a route has in the table. Raises `ConfigurationError`."""
     if isinstance(route, APIWebSocketRoute):
         return [(SOCKET, route.path)]
-    if isinstance(route, Route):
-        return [(method, route.path) for method in sorted(route.methods or ()) if method != "HEAD"]
+    if isinstance(route, Route) and route.methods:
+        return [(method, route.path) for method in sorted(route.methods) if method != "HEAD"]
     raise ConfigurationError(f"{route!r} is of a kind that services/api/access/table.py cannot guard")
 
 
