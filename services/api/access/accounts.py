@@ -48,7 +48,9 @@ class Accounts:
 
     async def login(self, username: str, password: str) -> User | None:
         """Return the user of a name and a password; for all that is wrong None, after the same time."""
-        user = await self._rows.read_users(lambda users: users.find(username))
+        # A name that nobody can have is not looked up: PostgreSQL refuses one with a zero byte.
+        known = not passwords.wrong_name(username)
+        user = await self._rows.read_users(lambda users: users.find(username)) if known else None
         kept = user.password_hash if user else None
         if not await self._hash(lambda: passwords.matches(kept, password)) or user is None:
             return None

@@ -61,10 +61,13 @@ class Gate:
         if rule.need is Need.NOTHING:
             return
         scope[PERSONAL] = True
-        caller = await self._identify(connection, self.tokens, unsafe=method not in SAFE)
-        scope[CALLER] = caller
-        if caller.role != "admin":
-            await self._judge(connection, rule, caller)
+        try:
+            scope[CALLER] = caller = await self._identify(connection, self.tokens, unsafe=method not in SAFE)
+            if caller.role != "admin":
+                await self._judge(connection, rule, caller)
+        except ApiError as error:
+            error.close = method not in SAFE  # then a body may come, which nobody reads
+            raise
 
     async def _identify(self, connection: HTTPConnection, tokens: Tokens, *, unsafe: bool) -> Caller:
         """Return whose token it is: that of the header, and of the cookie only without one."""
@@ -73,16 +76,16 @@ class Gate:
         if by_cookie:
             token = connection.cookies.get(SESSION, "")
         elif scheme.lower() != "bearer":
-            raise ApiError("not_logged_in", "the Authorization header has no bearer token", close=True)
+            raise ApiError("not_logged_in", "the Authorization header has no bearer token")
         if not token:
-            raise ApiError("not_logged_in", "nobody is logged in", close=True)
+            raise ApiError("not_logged_in", "nobody is logged in")
         if by_cookie and unsafe:
             self.origins.check(connection.headers, by_browser=True)
         try:
             return await self._find(tokens, token.strip())
         except BadToken as error:
             log.warning("token_refused", extra={"client": address(connection), "error": str(error)})
-            raise ApiError("bad_token", str(error), close=True) from None
+            raise ApiError("bad_token", str(error)) from None
 
     async def _find(self, tokens: Tokens, token: str) -> Caller:
         claims = tokens.read(token)
@@ -96,7 +99,7 @@ class Gate:
     async def _judge(self, connection: HTTPConnection, rule: Rule, caller: Caller) -> None:
         """Raise an `ApiError` unless somebody who is no admin may do this."""
         if rule.need is Need.ADMIN:
-            raise ApiError("admin_only", f"{caller.username} is no admin", close=True)
+            raise ApiError("admin_only", f"{caller.username} is no admin")
         assert caller.user_id is not None  # noqa: S101 - a caller without is an admin
         if rule.need is Need.OWNER:
             [(name, value)] = [pair for pair in connection.path_params.items() if pair[0] in self._owned]

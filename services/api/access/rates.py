@@ -43,7 +43,6 @@ class Rates:
         return ApiError(
             "too_often",
             f"{item.amount} {what}s {whose} in {item.get_expiry()} s are the limit",
-            close=True,
             retry_after_s=max(1, math.ceil(reset_at - time.time())),
         )
 
