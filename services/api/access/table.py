@@ -21,11 +21,11 @@ SOCKET = "WEBSOCKET"
 
 
 class Need(Enum):
-    """What a caller has to be."""
+    """What a caller has to be, unless it is an admin."""
 
     NOTHING = "anyone"
     USER = "a user"
-    OWNER = "the owner, or an admin"
+    OWNER = "its owner"
     ADMIN = "an admin"
 
 
