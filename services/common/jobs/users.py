@@ -64,7 +64,9 @@ class UserStore:
             created_at=time.time(),
         )
         row = {name: getattr(user, name) for name in User.__dataclass_fields__}
-        return user if self._changed(self._birth.values(row)) else None
+        with self._transaction() as connection:
+            connection.execute(self._birth.values(row))  # how many rows that were, not every driver tells
+        return self.get(user.user_id)
 
     def get(self, user_id: str) -> User | None:
         """Return a user, or None."""
