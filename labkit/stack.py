@@ -23,6 +23,9 @@ EXTRAS: tuple[Extra, ...] = get_args(Extra)
 CHOICES = ("LAB_LAYOUT", "LAB_PREFETCH", "LAB_CONCURRENCY")
 """The variables for which `Options` has a field."""
 
+GUARDED = {"LAB_JWT_SECRET": "api", "LAB_ADMIN_PASSWORD": "api"}
+"""Secrets of one service alone: whoever takes over a worker is not an admin with that."""
+
 WORKER = "worker"
 WORKERS = (WORKER, *IMAGE_POOLS)
 """Services that do jobs: `worker` in the layout single, the pools in the layout per-operation."""
@@ -262,7 +265,11 @@ def _runs(service: Service, options: Options, layout: Layout) -> bool:
 
 def _environment(service: Service, env: Mapping[str, str]) -> dict[str, str]:
     """Leave out what does not concern the service, so that a change of it does not restart the service."""
-    shared = {name: value for name, value in env.items() if name not in CHOICES or name in service.reads}
+    shared = {
+        name: value
+        for name, value in env.items()
+        if (name not in CHOICES or name in service.reads) and GUARDED.get(name, service.name) == service.name
+    }
     return {**shared, **service.env}
 
 

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 
 from services.common import logs, naming
 from services.common.errors import QueueLabError
-from services.common.settings import ProgramSettings
+from services.common.settings import DoorSettings, ProgramSettings
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +96,7 @@ async def serving(app: ASGIApp, settings: ProgramSettings) -> AsyncIterator[str]
         lifespan="off",
         timeout_graceful_shutdown=HTTP_STOP_TIMEOUT_S,
         server_header=False,
+        forwarded_allow_ips=_believed(settings),
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -104,6 +105,12 @@ async def serving(app: ASGIApp, settings: ProgramSettings) -> AsyncIterator[str]
     finally:
         server.should_exit = True
         await task
+
+
+def _believed(settings: ProgramSettings) -> list[str]:
+    """Return whose word counts on who a client is, and whether it came by https."""
+    proxies = settings.trusted_proxies if isinstance(settings, DoorSettings) else ""
+    return proxies.replace(",", " ").split()
 
 
 class _Server(uvicorn.Server):

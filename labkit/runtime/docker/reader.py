@@ -126,14 +126,16 @@ class DockerReader:
         return found
 
     def _variables(self, options: Options) -> dict[str, str]:
-        """Give what the Compose file may ask for: secret, settings, ports with the project's offset."""
+        """Give what the Compose file may ask for: secrets, settings, ports with the project's offset."""
         chosen = options.environment()
         ports = {port_variable(service, port): port.base for service in self._table for port in service.ports}
         shifted = {
             name: str(self.project.port(int(chosen[name]) if chosen.get(name, "").isdigit() else base))
             for name, base in ports.items()
         }
-        return {"LAB_WEBHOOK_SECRET": self._credentials().webhook_secret, **chosen, **shifted}
+        kept = self._credentials()
+        secrets = {"LAB_WEBHOOK_SECRET": kept.webhook_secret, "LAB_JWT_SECRET": kept.jwt_secret}
+        return {**secrets, **chosen, **shifted}
 
     def _credentials(self) -> Credentials:
         with own_files(self._project.state_dir):

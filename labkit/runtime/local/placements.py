@@ -53,6 +53,7 @@ class Placer:
         values = {
             "LAB_DATABASE_URL": f"sqlite:///{self._project.data_dir / 'lab.db'}",
             "LAB_WEBHOOK_SECRET": self._credentials.webhook_secret,
+            "LAB_JWT_SECRET": self._credentials.jwt_secret,
         }
         for service in self._table:
             if service.readiness == "broker":

@@ -19,6 +19,8 @@ LINKS = {
     "jobs": "/jobs",
     "events": "/events",
     "queues": "/queues",
+    "login": "/auth/login",
+    "me": "/auth/me",
     "dead_letters": "/dlq",
     "health": "/health",
     "live": "/live",

@@ -46,6 +46,7 @@ from services.common.jobs.table import (
     without_passed,
 )
 from services.common.jobs.uploads import OPEN, UploadStore, uploads
+from services.common.jobs.users import UserStore, users
 from services.common.messages import RANK, STATUS_AFTER, Change, Changes, Clock, Event, Status, WebhookAttempt
 
 BUSY_TIMEOUT_S = 10
@@ -97,6 +98,8 @@ class JobStore:
         self._note = insert(webhooks.attempts).on_conflict_do_nothing(index_elements=["attempt_id"])
         self._upsert = self._upsert_statement()
         self.uploads = UploadStore(self._transaction, self._birth)
+        born = insert(users).on_conflict_do_nothing(index_elements=["username"])
+        self.users = UserStore(self._transaction, born)
 
     def create_schema(self) -> None:
         """Make the tables; one program does this, the tracker. One of another version is left as it is."""
@@ -163,6 +166,8 @@ class JobStore:
             statement = statement.where(table.c.batch_id == wanted.batch_id)
         if wanted.statuses:
             statement = statement.where(table.c.status.in_(wanted.statuses))
+        if wanted.user_id is not None:
+            statement = statement.where(table.c.user_id == wanted.user_id)
         with self._transaction() as connection:
             return [change(found) for found in connection.execute(statement, {"last": after}).mappings()]
 
@@ -197,6 +202,8 @@ class JobStore:
             statement = statement.where(table.c.job_id.in_(wanted.job_ids))
         if wanted.batch_id is not None:
             statement = statement.where(table.c.batch_id == wanted.batch_id)
+        if wanted.user_id is not None:
+            statement = statement.where(table.c.user_id == wanted.user_id)
         if wanted.cursor is not None:
             statement = statement.where(table.c.id < wanted.cursor)
         with self._transaction() as connection:
@@ -206,9 +213,11 @@ class JobStore:
         """Return how many jobs have each status."""
         return cast("dict[Status, int]", self._count_by(table.c.status))
 
-    def count_batch(self, batch_id: str) -> dict[Status, int]:
-        """Return how many jobs of a batch have each status; empty when there is no such batch."""
-        return cast("dict[Status, int]", self._count_by(table.c.status, table.c.batch_id == batch_id))
+    def count_batch(self, batch_id: str, user_id: str | None = None) -> dict[Status, int]:
+        """Return how many jobs of a batch, and of a user, have each status; empty when there are none."""
+        where = [table.c.batch_id == batch_id]
+        where += [] if user_id is None else [table.c.user_id == user_id]
+        return cast("dict[Status, int]", self._count_by(table.c.status, *where))
 
     def failed_by_reason(self) -> dict[str, int]:
         """Return how many failed jobs there are of each reason."""
