@@ -83,7 +83,14 @@ class PortTaken(LabError):
 
 
 class MissingProgram(LabError):
-    """A program that the stack needs is not installed."""
+    """A program that the stack needs is not installed.
+
+    program: its name in `labkit.install.programs`; empty where the kit does not install it.
+    """
+
+    def __init__(self, message: str, next_step: str, program: str = "") -> None:
+        super().__init__(message, next_step)
+        self.program = program
 
 
 class StartFailed(LabError):

@@ -12,9 +12,13 @@ from services.common.topology import IMAGE_POOLS, Layout, consumed_by
 MAX_INSTANCES = 50
 
 Readiness = Literal["health", "broker", "store", "database"]
+Extra = Literal["dashboard", "observability"]
 
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 DEFAULT_LAYOUT: Layout = "single"
+
+EXTRAS: tuple[Extra, ...] = get_args(Extra)
+"""Parts of the stack that run only where they were asked for."""
 
 CHOICES = ("LAB_LAYOUT", "LAB_PREFETCH", "LAB_CONCURRENCY")
 """The variables for which `Options` has a field."""
@@ -48,6 +52,7 @@ class Service:
     needs: services that are started, and ready, before this one.
     outside: the setting that names a server run by somebody else; when set, the service is not started.
     layout: the only layout in which it runs; empty means both.
+    extra: the part of the stack that has to be asked for; None means that it always runs.
     reads: those of CHOICES that concern it; a change of the others leaves it alone.
     env: variables of its own.
     """
@@ -61,6 +66,7 @@ class Service:
     scalable: bool = False
     outside: str = ""
     layout: Layout | None = None
+    extra: Extra | None = None
     reads: tuple[str, ...] = CHOICES
     env: Mapping[str, str] = field(default_factory=dict)
 
@@ -164,6 +170,7 @@ class Options:
     """What `up` may choose. None, or a name that is missing, keeps what was chosen before, else the default.
 
     counts: instances of scalable services. settings: further LAB_ variables for every program.
+    extras: whether each of EXTRAS runs; one that is missing was never asked for.
     only: start just these services and leave the others as they are; empty means all.
     """
 
@@ -172,6 +179,7 @@ class Options:
     prefetch: int | None = None
     concurrency: int | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
+    extras: Mapping[str, bool] = field(default_factory=dict)
     only: tuple[str, ...] = ()
 
     def over(self, earlier: "Options") -> "Options":
@@ -194,6 +202,7 @@ class Options:
             prefetch=before.prefetch if self.prefetch is None else self.prefetch,
             concurrency=before.concurrency if self.concurrency is None else self.concurrency,
             settings=settings,
+            extras={**earlier.extras, **self.extras},
         )
 
     def environment(self) -> dict[str, str]:
@@ -224,7 +233,8 @@ def launches(table: Sequence[Service], options: Options, backing: Mapping[str, s
 
     backing: how programs reach broker, store and database (LAB_AMQP_URL, …), as the runtime provides them;
     the same variable in `options.settings` wins, and an outside server replaces the service.
-    A service of the other layout runs 0 times; its number in `options.counts` is for later.
+    A service of the other layout runs 0 times, its number in `options.counts` is for later; and one of an
+    extra that nobody asked for.
     Raises UnknownName, CountError and BadValue.
     """
     layout = layout_in(options.environment())
@@ -236,13 +246,18 @@ def launches(table: Sequence[Service], options: Options, backing: Mapping[str, s
     return tuple(
         Launch(
             service,
-            options.counts.get(service.name, 1) if service.layout in (None, layout) else 0,
+            options.counts.get(service.name, 1) if _runs(service, options, layout) else 0,
             _environment(service, env),
         )
         for service in table
         if not (service.outside and service.outside in options.settings)
         and (not options.only or service.name in options.only)
     )
+
+
+def _runs(service: Service, options: Options, layout: Layout) -> bool:
+    asked_for = service.extra is None or options.extras.get(service.extra, False)
+    return asked_for and service.layout in (None, layout)
 
 
 def _environment(service: Service, env: Mapping[str, str]) -> dict[str, str]:

@@ -21,6 +21,9 @@ LONG_TIERS_S = {"acceptance": 780, "contract": 120}
 IMAGE_S, DOCKER_S = 120, 480
 """Budgets of the image of the services, and of the tests that need a Docker engine."""
 
+PROGRAMS = ("rabbitmq", "prometheus", "chromium")
+"""What the tests use of this machine's own packages."""
+
 END_S = 90.0
 """How long a part may clean up after Ctrl-C: pytest stops the stacks that it has started."""
 

@@ -16,7 +16,7 @@ from rich.console import Console, RenderableType
 
 from labkit.access import Access, access, api
 from labkit.errors import LabError, StackDown
-from labkit.install.rabbitmq import ensure_rabbitmq
+from labkit.install.programs import ensure_program
 from labkit.labs import classfile
 from labkit.labs.classfile import ClassFile
 from labkit.project import REPOSITORY, RUNS
@@ -31,9 +31,9 @@ from labkit.words import command, door
 DONE = (200, 201, 202)
 
 
-def install_broker(assume_yes: bool) -> None:  # noqa: FBT001  (the shape of the seam)
-    """Bring RabbitMQ onto this machine, asking first unless `assume_yes`. Raises LabError."""
-    ensure_rabbitmq(assume_yes=assume_yes)
+def install(program: str, assume_yes: bool) -> None:  # noqa: FBT001  (the shape of the seam)
+    """Bring a program onto this machine, asking first unless `assume_yes`. Raises LabError."""
+    ensure_program(program, assume_yes=assume_yes)
 
 
 def ask_person(question: str) -> bool:
@@ -53,7 +53,7 @@ class Lab:
     open_runtime: Callable[[LabSettings], Runtime] = open_runtime
     explain: Callable[[LabSettings], list[str]] = explain
     open_access: Callable[[Mapping[str, str]], Access] = access
-    install_broker: Callable[[bool], None] = install_broker
+    install: Callable[[str, bool], None] = install
     ask: Callable[[str], bool] = ask_person
     out: Console = field(default_factory=lambda: Console(highlight=False))
     err: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))

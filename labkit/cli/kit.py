@@ -71,7 +71,8 @@ def run_checks(
         _need_docker()
         wanted = suite.docker_lanes(pytest_arguments or ())
     else:
-        lab.install_broker(yes)
+        for program in suite.PROGRAMS:
+            lab.install(program, yes)
         wanted = suite.lanes(pytest_arguments or ())
     apart = len(wanted) > 1
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -24,7 +25,7 @@ from labkit.control.marks import mark
 from labkit.errors import MissingProgram
 from labkit.links import main_links
 from labkit.settings import program_settings
-from labkit.stack import WORKER, WORKERS, Options, find_layout, layout_in
+from labkit.stack import SERVICES, WORKER, WORKERS, Options, find_layout, layout_in
 from labkit.views.links import next_steps, ready
 from labkit.views.style import duration, plural
 from labkit.words import command
@@ -34,24 +35,31 @@ app = typer.Typer()
 
 
 def start(lab: Lab, options: Options, *, assume_yes: bool) -> float:
-    """Bring the stack up, installing RabbitMQ first if it is missing; return the seconds it took."""
+    """Bring the stack up, installing programs that are missing; return the seconds it took."""
     started = time.monotonic()
     if not lab.runtime.instances():
         lab.say("\n".join(lab.explain(lab.settings)))
     try:
-        _up(lab, options)
-    except MissingProgram:
-        lab.install_broker(assume_yes)
-        _up(lab, options)
+        _up(lab, options, assume_yes)
     except KeyboardInterrupt:
         lab.say(f"What has started keeps running. Go on: {command('up')}   End it: {command('down')}")
         raise
     return time.monotonic() - started
 
 
-def _up(lab: Lab, options: Options) -> None:
-    with progress(lab) as notify:
-        lab.runtime.up(options, notify)
+def _up(lab: Lab, options: Options, assume_yes: bool) -> None:  # noqa: FBT001  (as it is given)
+    installed: set[str] = set()
+    while True:
+        try:
+            with progress(lab) as notify:
+                lab.runtime.up(options, notify)
+        except MissingProgram as missing:
+            if missing.program in {"", *installed}:
+                raise
+            lab.install(missing.program, assume_yes)
+            installed.add(missing.program)
+        else:
+            return
 
 
 @app.command(
@@ -76,6 +84,13 @@ def up(
         list[str] | None,
         typer.Option(metavar="SVC", help="Start only this service.", autocompletion=complete_services),
     ] = None,
+    dashboard: Annotated[
+        bool | None, typer.Option("--dashboard/--no-dashboard", help="The page for a browser, too.")
+    ] = None,
+    observability: Annotated[
+        bool | None,
+        typer.Option("--observability/--no-observability", help="Prometheus, too; on Docker also Grafana."),
+    ] = None,
     runtime: RuntimeKind = None,
     port_offset: PortOffset = None,
     yes: Yes = False,
@@ -88,6 +103,7 @@ def up(
         layout=None if layout is None else find_layout(layout),
         prefetch=prefetch,
         settings=program_settings(),
+        extras=_extras(only or (), dashboard=dashboard, observability=observability),
         only=tuple(only or ()),
     )
     before = layout_of(lab) if lab.runtime.instances() else None
@@ -107,6 +123,13 @@ def up(
             f"{command('scale convert=3')}",
             style="yellow",
         )
+
+
+def _extras(only: Sequence[str], **asked: bool | None) -> dict[str, bool]:
+    """Return which extras were asked for; whoever names one of their services alone wants it, too."""
+    named: dict[str, bool] = {}
+    named.update((service.extra, True) for service in SERVICES if service.extra and service.name in only)
+    return named | {name: wanted for name, wanted in asked.items() if wanted is not None}
 
 
 def layout_of(lab: Lab) -> Layout:

@@ -36,7 +36,9 @@ from services.common.signatures import check_secret
 
 STATE = LocalState(
     port_offset=300,
-    options=Options(counts={"worker": 3}, layout="single", settings={"LAB_A": "1"}),
+    options=Options(
+        counts={"worker": 3}, layout="single", settings={"LAB_A": "1"}, extras={"dashboard": True}
+    ),
     supervisor=Identity(77, 1.5, "/nowhere"),
     instances={"worker-1": Entry("worker", "abc"), "worker-2": Entry("worker", "abc", held=True)},
 )

@@ -47,7 +47,7 @@ class ForgetfulRuntime(FakeRuntime):
     def up(self, options: Options = KEEP, notify: Notify = ignore) -> None:
         """Refuse while the program is missing."""
         if not self.installed:
-            raise MissingProgram("RabbitMQ is not installed.", "Install it.")
+            raise MissingProgram("RabbitMQ is not installed.", "Install it.", "rabbitmq")
         super().up(options, notify)
 
 
@@ -106,7 +106,7 @@ class World:
     broker_answers: bool = True
     answer: bool = True
     fault: BaseException | None = None
-    installs: list[bool] = field(default_factory=list)
+    installs: list[tuple[str, bool]] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
     opened: list[LabSettings] = field(default_factory=list)
     store: MemoryStore = field(default_factory=MemoryStore)
@@ -133,7 +133,7 @@ class World:
             open_runtime=self._open_runtime,
             explain=lambda _: ["Runtime: fake (for tests)."],
             open_access=lambda _: Access(self.broker, self.jobs, lambda: self.store),
-            install_broker=self._install,
+            install=self._install,
             ask=self._ask,
             out=Console(width=80, highlight=False),
             err=Console(width=80, highlight=False, stderr=True),
@@ -211,8 +211,8 @@ class World:
         self.opened.append(settings)
         return self.runtime
 
-    def _install(self, assume_yes: bool) -> None:  # noqa: FBT001
-        self.installs.append(assume_yes)
+    def _install(self, program: str, assume_yes: bool) -> None:  # noqa: FBT001
+        self.installs.append((program, assume_yes))
         if isinstance(self.runtime, ForgetfulRuntime):
             self.runtime.installed = True
 

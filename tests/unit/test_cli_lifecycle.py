@@ -50,7 +50,7 @@ def test_up_installs_what_is_missing_and_goes_on(tmp_path: Path) -> None:
     world = World.make(tmp_path, ForgetfulRuntime)
     result = world.run("up", "--yes")
     assert result.exit_code == 0
-    assert world.installs == [True]
+    assert world.installs == [("rabbitmq", True)]
     assert world.names("api") == ["api-1"]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.install import packages, rabbitmq
+from labkit.install import packages, programs, rabbitmq
 from labkit.install.errors import LabError
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="there is no local runtime on Windows")
@@ -153,6 +153,28 @@ def test_too_old_package_is_not_installed(machine: Machine, monkeypatch: pytest.
     with pytest.raises(LabError, match=r"only RabbitMQ 3\.9\.27"):
         rabbitmq.ensure_rabbitmq(assume_yes=True)
     assert machine.called() == ["apt-cache policy rabbitmq-server"]
+
+
+def test_program_on_the_path_is_not_installed(machine: Machine) -> None:
+    """A program is found by any of its names, and then no package manager is called."""
+    machine.has("chromium-browser")
+    programs.ensure_program("chromium", assume_yes=True)
+    assert machine.called() == []
+
+
+def test_missing_program_is_installed(machine: Machine) -> None:
+    """A program that is not there comes with its package."""
+    machine.has("apt-get", f'touch "{machine.folder}/prometheus"; chmod +x "{machine.folder}/prometheus"')
+    machine.has("touch", 'exec /usr/bin/touch "$@"')
+    machine.has("chmod", 'exec /bin/chmod "$@"')
+    programs.ensure_program("prometheus", assume_yes=True)
+    assert programs.find("prometheus") == str(machine.folder / "prometheus")
+
+
+def test_program_that_is_not_found_after_all_is_an_error(machine: Machine) -> None:
+    """A package that brings no program of that name is no success."""
+    with pytest.raises(LabError, match="prometheus was not found"):
+        programs.ensure_program("prometheus", assume_yes=True)
 
 
 def make_server(root: Path, path: str) -> Path:

@@ -16,6 +16,7 @@ from labkit.stack import (
     SERVICES,
     WORKERS,
     Options,
+    Service,
     check_count,
     find_service,
     instance_number,
@@ -106,6 +107,20 @@ def test_choices_reach_the_programs() -> None:
     assert found["convert"] == {**work, "LAB_QUEUES": "image.convert"}
     assert found["api"] == {**shared, "LAB_LAYOUT": "per-operation"}
     assert found["tracker"] == shared
+
+
+def test_an_extra_runs_where_it_was_asked_for() -> None:
+    """A part of the stack that has to be asked for runs from then on, until it is not wanted any more."""
+    table = (Service("api", ""), Service("page", "", extra="dashboard"))
+
+    def running(options: Options) -> list[str]:
+        return [launch.service.name for launch in launches(table, options, {}) if launch.count]
+
+    wanted = Options(extras={"dashboard": True})
+    assert running(KEEP) == ["api"]
+    assert running(KEEP.over(wanted)) == ["api", "page"]
+    assert running(Options(extras={"observability": True}).over(wanted)) == ["api", "page"]
+    assert running(Options(extras={"dashboard": False}).over(wanted)) == ["api"]
 
 
 def test_counts_make_names() -> None:

@@ -33,8 +33,11 @@ def adopted(found: Sequence[Container], table: Sequence[Service]) -> Options:
     """Return what was chosen for a stack that was not started by labctl."""
     scalable = {service.name for service in table if service.scalable}
     chosen = {name: value for name, value in shared(found, table).items() if name in CHOICES}
+    names = {entry.service for entry in found}
     return Options(
-        counts=dict(Counter(entry.service for entry in found if entry.service in scalable)), settings=chosen
+        counts=dict(Counter(entry.service for entry in found if entry.service in scalable)),
+        settings=chosen,
+        extras={service.extra: True for service in table if service.extra and service.name in names},
     )
 
 

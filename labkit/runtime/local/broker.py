@@ -22,7 +22,7 @@ def server_script() -> Path:
     """Find the script that starts a node. Raises MissingProgram."""
     server = find_server()
     if server is None:
-        raise MissingProgram("RabbitMQ is not installed.", "See how to install it: labctl doctor")
+        raise MissingProgram("RabbitMQ is not installed.", "See how to install it: labctl doctor", "rabbitmq")
     return server.path
 
 
