@@ -23,7 +23,7 @@ async def serve(settings: ApiSettings, stop: asyncio.Event) -> None:
         asyncio.create_task(parts.direct.sweep_forever()),
     ]
     async with broker:
-        async with serving(build(parts), settings), parts.listeners:
+        async with serving(build(parts), settings), parts.listeners, parts.roster:
             await stop.wait()
         await parts.publisher.drain()
         await parts.objects.drain()

@@ -25,14 +25,17 @@ from services.api.routes import (
     direct,
     dlq,
     events,
+    faults,
     gallery,
     index,
     jobs,
+    operations,
     queues,
     sns,
     text,
     uploads,
     webhooks,
+    workers,
 )
 from services.api.rows import Rows
 from services.api.senders import Senders
@@ -41,6 +44,7 @@ from services.common import metrics
 from services.common.broker import Broker
 from services.common.health import blocking_check, broker_check, health_routes
 from services.common.jobs import JobStore
+from services.common.roster import ListeningRoster
 from services.common.storage import ObjectStore
 
 log = logging.getLogger(__name__)
@@ -49,6 +53,11 @@ DLQ_REFUSALS = (
     *("bad_json", "bad_field", "job_not_found", "letter_not_found", "request_timeout"),
     *("job_not_failed", "job_gone", "body_too_large"),
     *("broker_unavailable", "broker_blocked", "database_unavailable"),
+)
+
+ROUTES = (
+    *(uploads, direct, batches, text, webhooks, jobs, events, gallery, sns),
+    *(operations, queues, workers, faults, index),
 )
 
 ENDLESS = ("/events",)
@@ -78,6 +87,7 @@ def assemble(settings: ApiSettings, broker: Broker, store: ObjectStore, table: J
         ),
         letters=Letters(broker, settings.layout),
         listeners=Listeners(Feed(broker, rows), settings),
+        roster=ListeningRoster(broker),
         direct=Direct(
             objects,
             rows,
@@ -102,7 +112,7 @@ def build(parts: Context) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.context = parts
-    for module in (uploads, direct, batches, text, webhooks, jobs, events, gallery, sns, queues, index):
+    for module in ROUTES:
         app.include_router(module.router)
     app.include_router(dlq.router, responses=problems(*DLQ_REFUSALS))
     checks = {

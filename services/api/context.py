@@ -18,6 +18,7 @@ from services.api.rows import Rows
 from services.api.senders import Senders
 from services.api.settings import ApiSettings
 from services.common.broker import Broker
+from services.common.roster import ListeningRoster
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Context:
     forms: FormReader
     letters: Letters
     listeners: Listeners
+    roster: ListeningRoster
     direct: Direct
     senders: Senders
 

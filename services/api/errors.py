@@ -93,6 +93,7 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         "not_an_image": Problem(
             415, "Send a JPEG, PNG, WebP, GIF, BMP or TIFF file; the name does not count."
         ),
+        "faults_unreadable": Problem(500, "Write them anew: labctl chaos clear"),
         "internal_error": Problem(500, "This is a fault of the API; its log has the details."),
         "broker_unavailable": Problem(503, "Nothing was accepted. Start RabbitMQ, then send it again."),
         "broker_blocked": Problem(
