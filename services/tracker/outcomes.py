@@ -23,6 +23,8 @@ def prepare() -> None:
     """Show each outcome at zero: a rate needs the value before the first one."""
     for kind in get_args(Kind):
         metrics.jobs_ended.labels(kind, "completed", "")
+        metrics.job_latency.labels(kind, "completed")
+        metrics.job_latency.labels(kind, "failed")
     for kind, reason in product(get_args(Kind), (*KNOWN, OTHER)):
         metrics.jobs_ended.labels(kind, "failed", reason)
 
