@@ -110,7 +110,7 @@ TROUBLES = (
     Trouble(
         "webhook, notification missing",
         ("notifier",),
-        "`logs notifier` has a line for each job; `restart notifier`",
+        "`job ID` lists each attempt, [webhooks](docs/webhooks.md) explain it; `logs notifier`",
     ),
     Trouble(
         "Docker: permission denied",
