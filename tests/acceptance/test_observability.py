@@ -64,16 +64,7 @@ def test_each_picture_and_each_rule_has_figures(watch: Watch) -> None:
     asked = {expression for _, expression in drawn()}
     asked |= {operand for alert in alerts() for operand in operands(alert["expr"])}
     asked |= {rule["record"] for rule in rules() if "record" in rule}
-    silent = sorted(asked)
-
-    def answered() -> bool:
-        silent[:] = [expression for expression in silent if not watch.ask(expression)]
-        return not silent
-
-    try:
-        eventually(answered, SOON_S)
-    except AssertionError:
-        pytest.fail(f"Prometheus has nothing for: {silent}")
+    assert watch.silent(asked, SOON_S) == []
 
 
 def test_alerts_fire_when_their_cause_is_there(stack: Stack, watch: Watch) -> None:

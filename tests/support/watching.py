@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ RULES = REPOSITORY / "services" / "prometheus" / "rules.yml"
 GRAFANA = REPOSITORY / "services" / "grafana"
 DASHBOARD = GRAFANA / "dashboards" / "queue-lab.json"
 
-ANSWER_S = 5
+ANSWER_S, PAUSE_S = 5, 0.2
 
 _SETS = re.compile(r"\b(?:and|or|unless)\b(?:\s+(?:on|ignoring)\s*\([^)]*\))?")
 _COMPARED = re.compile(r"\s*(?:[=!]=|[<>]=?)\s*(?:scalar\((?P<other>[^()]*)\)|[\d.]+)\s*$")
@@ -40,6 +41,15 @@ class Watch:
         """Return the number of an expression that has at most one."""
         found = self.ask(expression)
         return float(found[0]["value"][1]) if found else None
+
+    def silent(self, expressions: Iterable[str], within_s: float) -> list[str]:
+        """Wait until each of these has a figure; return those that have none when the time is over."""
+        left = sorted(set(expressions))
+        deadline = time.monotonic() + within_s
+        while left and time.monotonic() < deadline:
+            left = [expression for expression in left if not self.ask(expression)]
+            time.sleep(PAUSE_S)
+        return left
 
     def up(self) -> list[str]:
         """Name the instances that Prometheus looks at and that answer, in order."""
