@@ -41,7 +41,8 @@ def extras() -> List[str]:
         if re.search(rf"^    profiles: \[({'|'.join(set(EXTRAS.values()))})\]", one, re.MULTILINE)
     ]
     found = [re.search(r"^    image:\s*(\S+)", one, flags=re.MULTILINE) for one in asked_for]
-    return [_filled(image.group(1)) for image in found if image]
+    names = [_filled(image.group(1)) for image in found if image]
+    return [name for name in names if not name.startswith(OWN)]
 
 
 def present(name: str) -> Optional[int]:
