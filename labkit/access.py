@@ -9,22 +9,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from labkit.passes import NOBODY, Pass
 from services.common.broker import Broker
 from services.common.topology import declarations
 
 if TYPE_CHECKING:
     from labkit.client import ApiClient
+    from labkit.runtime.base import Runtime
     from services.common.jobs import JobStore
     from services.common.storage import ObjectStore
 
 
 @dataclass(frozen=True)
 class Access:
-    """Each opens a new connection; a broker is used in an `async with`, a job table is closed."""
+    """Each opens a new connection; a broker is used in an `async with`, a job table is closed.
+
+    entry: lets labctl into the API.
+    """
 
     broker: Callable[[], Broker]
     jobs: Callable[[], JobStore]
     store: Callable[[], ObjectStore]
+    entry: Pass = NOBODY
 
 
 def access(environment: Mapping[str, str]) -> Access:
@@ -33,14 +39,20 @@ def access(environment: Mapping[str, str]) -> Access:
         broker=lambda: _broker(environment["LAB_AMQP_URL"]),
         jobs=lambda: _jobs(environment["LAB_DATABASE_URL"]),
         store=lambda: _store(environment),
+        entry=Pass.of(environment),
     )
 
 
-def api(url: str) -> ApiClient:
-    """Return the client of the API at `url`, to be used in an `async with`."""
+def api(runtime: Runtime) -> ApiClient:
+    """Return the client of the API of a stack that is up, to be used in an `async with`."""
+    return client_of(runtime.address("api"), Pass.of(runtime.environment()))
+
+
+def client_of(url: str, entry: Pass) -> ApiClient:
+    """Return the client of the API at `url`; `entry` lets it in."""
     from labkit.client import ApiClient  # noqa: PLC0415 - slow
 
-    return ApiClient(url)
+    return ApiClient(url, entry)
 
 
 def _broker(url: str) -> Broker:

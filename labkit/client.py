@@ -9,6 +9,7 @@ from typing import Any, Self
 import aiohttp
 
 from labkit.errors import ApiUnreachable
+from labkit.passes import NOBODY, Pass
 
 CONNECT_TIMEOUT_S = 3.0
 ANSWER_TIMEOUT_S = 60.0
@@ -38,11 +39,13 @@ class Answer:
 class ApiClient:
     """Asks one API; raises `ApiUnreachable` when it does not answer.
 
-    `base_url` such as `http://127.0.0.1:8000`. Connections are kept, as many as there are requests at once.
+    `base_url` such as `http://127.0.0.1:8000`; `entry` lets it in where users log in.
+    Connections are kept, as many as there are requests at once.
     """
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, entry: Pass = NOBODY) -> None:
         self.base_url = base_url.rstrip("/")
+        self._entry = entry
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -100,15 +103,25 @@ class ApiClient:
     async def download(self, path: str) -> tuple[int, bytes]:
         """Return the status and the body, whatever it is."""
         try:
-            async with self._open.get(self.base_url + path) as response:
+            async with self._open.get(self.base_url + path, headers=self._entry.headers()) as response:
                 return response.status, await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ApiUnreachable.of(self.base_url, error) from error
 
-    async def send(self, method: str, path: str, **arguments: Any) -> Answer:  # noqa: ANN401  (aiohttp's)
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **arguments: Any,  # noqa: ANN401  (aiohttp's)
+    ) -> Answer:
         """Send a request; an answer that is an error is an answer too."""
+        shown = {**self._entry.headers(), **(headers or {})}
         try:
-            async with self._open.request(method, self.base_url + path, **arguments) as response:
+            async with self._open.request(
+                method, self.base_url + path, headers=shown, **arguments
+            ) as response:
                 is_json = response.content_type == "application/json"
                 return Answer(response.status, await response.json() if is_json else {})
         except (aiohttp.ClientError, TimeoutError) as error:

@@ -23,7 +23,7 @@ MASK = "***"
 _PROVIDED = ("amqp_url", "s3_endpoint", "s3_access_key", "s3_secret_key")
 
 _PROGRAMS = (BrokerSettings, StorageSettings, LayoutSettings, LimitSettings, TargetSettings)
-_SECRET = re.compile(r"SECRET|PASSWORD|TOKEN|COOKIE")
+_SECRET = re.compile(r"SECRET|PASSWORD|TOKEN(?!_TTL)|COOKIE")
 _PASSWORD_IN_URL = re.compile(r"(?<=://)([^:/@]*):[^@]*(?=@)")
 
 

@@ -11,6 +11,7 @@ import aiohttp
 
 from labkit.client import CONNECT_TIMEOUT_S
 from labkit.errors import ApiUnreachable, LabError
+from labkit.passes import LONG_S, NOBODY, Pass
 from labkit.words import command
 
 SILENCE_S = 40.0
@@ -22,11 +23,15 @@ Query = Sequence[tuple[str, str]]
 
 
 async def follow(
-    url: str, query: Query, away: Callable[[str], None], after: int | None = None
+    url: str,
+    query: Query,
+    away: Callable[[str], None],
+    after: int | None = None,
+    entry: Pass = NOBODY,
 ) -> AsyncIterator[Change]:
     """Give each change from now on, or `after` one, of the jobs that `query` asks for.
 
-    `url` is the API's address; changes are as docs/api.md has them.
+    `url` is the API's address, and `entry` lets in; changes are as docs/api.md has them.
     While the API does not answer it is asked again each second; `away` is told why, once for each outage.
     Raises ApiUnreachable when it does not answer at first, and LabError when it refuses.
     """
@@ -36,7 +41,7 @@ async def follow(
         while True:
             reason = "it ended the connection"
             try:
-                async for change in _connection(session, f"{url}/events", query, place):
+                async for change in _connection(session, f"{url}/events", query, place, entry):
                     place, reached, told = change["seq"], True, False
                     if change["type"] == "change":
                         yield change
@@ -55,9 +60,9 @@ class _Busy(Exception):
 
 
 async def _connection(
-    session: aiohttp.ClientSession, url: str, query: Query, place: int | None
+    session: aiohttp.ClientSession, url: str, query: Query, place: int | None, entry: Pass
 ) -> AsyncIterator[Change]:
-    headers = {} if place is None else {"Last-Event-ID": str(place)}
+    headers = entry.headers(LONG_S) | ({} if place is None else {"Last-Event-ID": str(place)})
     async with session.get(url, params=query, headers=headers) as response:
         if response.status == 503:  # noqa: PLR2004 - the number is its name
             raise _Busy((await response.json())["error"]["message"])

@@ -15,8 +15,10 @@ _SUMMARIES = {
     ("notifier", "http"): "health and metrics",
     ("api", "http"): "uploads and jobs",
     ("dashboard", "http"): "the pipeline in the browser",
+    ("prometheus", "http"): "metrics and alerts",
+    ("grafana", "http"): "metrics as pictures",
 }
-MAIN = ("api", "dashboard", "rabbitmq management", "object-store")
+MAIN = ("api", "dashboard", "rabbitmq management", "object-store", "prometheus", "grafana")
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,9 @@ def measure(  # noqa: PLR0913 - a run has many sides; most have a default
         project=runtime.project,
         broker_version=_broker_version(access),
     )
-    session = Session(runtime.address("api"), access.broker, watch, verify_sample=verify_sample)
+    session = Session(
+        runtime.address("api"), access.broker, watch, verify_sample=verify_sample, entry=access.entry
+    )
     try:
         with (
             Timeline(plan, run.note).running() as session.begun,

@@ -6,6 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from labkit.analysis import queueing
+from labkit.notebooks.entry import entry
 from labkit.notebooks.pictures import (
     BLUE,
     COLOURS,
@@ -40,6 +41,7 @@ __all__ = [
     "Run",
     "Sender",
     "duration_axis",
+    "entry",
     "level",
     "name_lines",
     "percentiles",

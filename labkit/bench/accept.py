@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from labkit.access import Access
+from labkit.access import Access, api
 from labkit.analysis.statistics import percentile
 from labkit.bench.pairs import Comparison, Pair, alternate
 from labkit.client import ApiClient
@@ -46,7 +46,7 @@ def run(runtime: Runtime, *, pairs: int, told: Callable[[Pair], None]) -> Compar
     image = mix_images()["A.jpg"]
     with _paused(runtime), _store_only(runtime) as bare_url:
         found = alternate(
-            lambda: _rate(runtime.address("api"), image), lambda: _rate(bare_url, image), pairs, told
+            lambda: _rate(api(runtime), image), lambda: _rate(ApiClient(bare_url), image), pairs, told
         )
     return Comparison("accept", "uploads/s", "API", "endpoint that only stores", found)
 
@@ -54,30 +54,30 @@ def run(runtime: Runtime, *, pairs: int, told: Callable[[Pair], None]) -> Compar
 def backlog(runtime: Runtime, access: Access, *, pairs: int) -> list[Backlogged]:
     """Measure the answer with 0 and with 500 jobs queued; the work queues are emptied before and after."""
     image = mix_images()["A.jpg"]
-    url = runtime.address("api")
     found = []
     with _paused(runtime):
         for _ in range(pairs):
             asyncio.run(_empty(access))
-            short = asyncio.run(_answers(url, image))
-            asyncio.run(_fill(url))
-            found.append(Backlogged(_p95_ms(short), _p95_ms(asyncio.run(_answers(url, image)))))
+            short = asyncio.run(_answers(api(runtime), image))
+            asyncio.run(_fill(api(runtime)))
+            full = asyncio.run(_answers(api(runtime), image))
+            found.append(Backlogged(_p95_ms(short), _p95_ms(full)))
         asyncio.run(_empty(access))
     return found
 
 
-def _rate(url: str, image: bytes) -> float:
+def _rate(client: ApiClient, image: bytes) -> float:
     begun = time.perf_counter()
-    asyncio.run(_answers(url, image))
+    asyncio.run(_answers(client, image))
     return UPLOADS / (time.perf_counter() - begun)
 
 
-async def _answers(url: str, image: bytes) -> list[float]:
+async def _answers(client: ApiClient, image: bytes) -> list[float]:
     """Return the seconds that each of the uploads took."""
     numbers = iter(range(UPLOADS))
     seconds: list[float] = []
 
-    async def loop(client: ApiClient) -> None:
+    async def loop() -> None:
         for _ in numbers:
             begun = time.perf_counter()
             answer = await client.upload(image, "A.jpg", "resize,800x600")
@@ -85,14 +85,14 @@ async def _answers(url: str, image: bytes) -> list[float]:
                 raise LabError(f"An upload was answered with {answer.status}.", answer.error)
             seconds.append(time.perf_counter() - begun)
 
-    async with ApiClient(url) as client, asyncio.TaskGroup() as group:
+    async with client, asyncio.TaskGroup() as group:
         for _ in range(AT_ONCE):
-            group.create_task(loop(client))
+            group.create_task(loop())
     return seconds
 
 
-async def _fill(url: str) -> None:
-    async with ApiClient(url) as client:
+async def _fill(client: ApiClient) -> None:
+    async with client:
         messages = [{"payload": number} for number in range(BACKLOG)]
         await client.send("POST", "/batch-produce", json={"messages": messages})
 

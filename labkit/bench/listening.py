@@ -1,7 +1,8 @@
 """Many listeners in a process of their own: `python -m labkit.bench.listening {sse|websocket} COUNT URL…`.
 
-They spread over the addresses. It prints a line when all are connected, and after a line on its standard
-input what they were told, as JSON: how late each change came, and whether all of them got the same.
+They spread over the addresses. The first line on its standard input has the headers of their requests, as
+JSON. It prints a line when all are connected, and after another line what they were told, as JSON: how
+late each change came, and whether all of them got the same.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ async def listen(way: str, count: int, urls: Sequence[str]) -> dict[str, object]
     """Connect, wait for the word, and return what was told."""
     heard = [Heard() for _ in range(count)]
     endless = aiohttp.ClientTimeout(total=None)
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=endless) as session:
+    headers = json.loads(await asyncio.to_thread(sys.stdin.readline))
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector, timeout=endless, headers=headers) as session:
         tasks = [
             asyncio.create_task(_one(session, way, urls[number % len(urls)], each))
             for number, each in enumerate(heard)

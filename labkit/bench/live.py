@@ -19,6 +19,7 @@ from labkit.errors import LabError
 from labkit.load.arrivals import constant
 from labkit.load.session import Session
 from labkit.load.workloads import text
+from labkit.passes import LONG_S, Pass
 from labkit.project import REPOSITORY
 from labkit.runtime.base import Runtime
 from labkit.settings import base_environment
@@ -75,7 +76,7 @@ def _arm(runtime: Runtime, access: Access, way: str, count: int, rate: float, se
     urls = [runtime.address(name) for name in _apis(runtime)]
     _load(runtime, access, rate, 2.0)  # what an API needs for any request is no part of what a listener costs
     before = _memory(runtime)
-    with _listeners(way, count, urls) as finish:
+    with _listeners(way, count, urls, access.entry) as finish:
         connected, used, begun = _memory(runtime), cpu_seconds(runtime), time.monotonic()
         jobs, unanswered = _load(runtime, access, rate, seconds)
         spent, took = difference(used, cpu_seconds(runtime))["api"], time.monotonic() - begun
@@ -105,13 +106,15 @@ def _memory(runtime: Runtime) -> int:
 
 def _load(runtime: Runtime, access: Access, rate: float, seconds: float) -> tuple[int, int]:
     jobs = max(1, round(rate * seconds))
-    session = Session(runtime.address("api"), access.broker, verify_sample=0)
+    session = Session(runtime.address("api"), access.broker, verify_sample=0, entry=access.entry)
     outcome = asyncio.run(session.run(text(jobs, WORK_S), constant(rate, jobs)))
     return jobs, sum(record.status_code is None for record in outcome.records)
 
 
 @contextlib.contextmanager
-def _listeners(way: str, count: int, urls: Sequence[str]) -> Iterator[Callable[[], dict[str, Any]]]:
+def _listeners(
+    way: str, count: int, urls: Sequence[str], entry: Pass
+) -> Iterator[Callable[[], dict[str, Any]]]:
     """Run listeners in a process of their own; give what ends them and returns what they heard."""
     if not count:
         yield lambda: {"changes": 0, "whole": 0, "delays_s": []}
@@ -125,6 +128,9 @@ def _listeners(way: str, count: int, urls: Sequence[str]) -> Iterator[Callable[[
         text=True,
     ) as program:
         try:
+            if program.stdin:
+                program.stdin.write(json.dumps(entry.headers(LONG_S)) + "\n")
+                program.stdin.flush()
             if not program.stdout or not program.stdout.readline():
                 raise LabError("The listeners did not connect.", "Their words are above.")
             yield lambda: dict(json.loads(program.communicate("\n", STARTS_S)[0]))

@@ -79,7 +79,7 @@ async def _bare(name: str, url: str, workload: Workload, arrivals: OpenLoop) -> 
 
 
 def _stack(name: str, runtime: Runtime, access: Access, workload: Workload, arrivals: OpenLoop) -> LoadBench:
-    session = Session(runtime.address("api"), access.broker, verify_sample=0)
+    session = Session(runtime.address("api"), access.broker, verify_sample=0, entry=access.entry)
     before = time.process_time()
     outcome = asyncio.run(session.run(workload, arrivals))
     own_s = time.process_time() - before

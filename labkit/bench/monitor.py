@@ -61,7 +61,7 @@ def _measure(arm: str, process: psutil.Process, seconds: float) -> Cost:
 
 def _load(runtime: Runtime, access: Access, seconds: float) -> None:
     jobs = int(RATE_PER_S * seconds)
-    session = Session(runtime.address("api"), access.broker)
+    session = Session(runtime.address("api"), access.broker, entry=access.entry)
     asyncio.run(session.run(text(jobs, WORK_S), constant(RATE_PER_S, jobs)))
 
 

@@ -36,7 +36,7 @@ def run(
 ) -> PipelineBench:
     """Compare jobs a second; the stack must be up with `workers` workers."""
     workload = mix(jobs)
-    session = Session(runtime.address("api"), access.broker, verify_sample=0)
+    session = Session(runtime.address("api"), access.broker, verify_sample=0, entry=access.entry)
     before = cpu_seconds(runtime)
     runs = 0
 

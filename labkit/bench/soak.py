@@ -35,7 +35,7 @@ def run(
     workload = same(
         "small.jpg", generate_sample.photo(320, 240), BATCH, "resize,160x120", Expected("JPEG", 160, 120)
     )
-    session = Session(runtime.address("api"), access.broker, verify_sample=0)
+    session = Session(runtime.address("api"), access.broker, verify_sample=0, entry=access.entry)
     legs = [Leg(0, memory_bytes(runtime), {}, 0)]
     while legs[-1].jobs < jobs:
         before = cpu_seconds(runtime)

@@ -33,6 +33,7 @@ from labkit.cli import (
     prepare,
     results,
     sns,
+    user,
     webhook,
 )
 from labkit.cli.context import Lab
@@ -118,6 +119,7 @@ GROUPS = (
     bench,
     prepare,
     classroom,
+    user,
     kit,
     dev,
 )

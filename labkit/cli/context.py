@@ -124,7 +124,7 @@ class Lab:
         """Tell the API to do something. Raises LabError with the API's own words when it refuses."""
 
         async def ask() -> dict[str, Any]:
-            async with api(self.running().address("api")) as client:
+            async with api(self.running()) as client:
                 answer = await client.send(method, path, **arguments)
             if answer.status in DONE:
                 return answer.body

@@ -112,7 +112,7 @@ def retry(
 async def _upload(
     lab: Lab, files: Sequence[Path], operations: str, callback: str, *, wait: bool
 ) -> list[Upload]:
-    async with api(lab.running().address("api")) as client:
+    async with api(lab.running()) as client:
         sent = await uploads.send(client, files, operations, callback)
         if not wait:
             return sent
@@ -129,7 +129,7 @@ async def _follow(
         lab.err.print(Text(f"The API is away: {reason}. Asking again each second.", style="yellow"))
 
     query = [("status", status)] if status else []
-    found = follow(lab.running().address("api"), query, away)
+    found = follow(lab.running().address("api"), query, away, entry=lab.access().entry)
     wanted = (change async for change in found if operation is None or operation in names(change))
     count = 0
     async for change in wanted:

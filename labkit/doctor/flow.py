@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Optional
 from labkit import words
 from labkit.doctor import engine
 from labkit.doctor.check import Result
+from labkit.doctor.entry import Api, api_of
 from labkit.doctor.http import request
 from labkit.doctor.project import COMPOSE_PROJECT, COMPOSE_SERVICE, LOCAL, Project, compose_project
 
@@ -19,10 +20,10 @@ SHORT_ID = 8
 
 def check_flow(project: Project) -> List[Result]:
     """Check what waits, what takes long, what was given up, and the two services that follow events."""
-    port = project.port("api")
     follower = _follower if project.runtime == LOCAL else _container
     told = [follower(project, name) for name in BY_EVENTS]
-    return [*told, _queues(port), _jobs(port), _dead_letters(port)]
+    api = api_of(project)
+    return [*told, _queues(api), _jobs(api), _dead_letters(api)]
 
 
 def _follower(project: Project, name: str) -> Result:
@@ -51,9 +52,9 @@ def _container(project: Project, name: str) -> Result:
     return Result(name, ok=False, detail=said.text or "no container", fix=fix)
 
 
-def _queues(port: int) -> Result:
+def _queues(api: Api) -> Result:
     """Tell how many jobs wait, and whether anybody takes them."""
-    queues = _list(port, "/queues", "queues")
+    queues = _list(api, "/queues", "queues")
     if queues is None:
         return _silent("queues")
     work = [queue for queue in queues if ".retry." not in queue["name"] and queue["name"] != DEAD_LETTER]
@@ -67,9 +68,9 @@ def _queues(port: int) -> Result:
     return Result("queues", ok=True, detail=detail)
 
 
-def _jobs(port: int) -> Result:
+def _jobs(api: Api) -> Result:
     """Name a job that some worker has had in its hands for long."""
-    jobs = _list(port, f"/jobs?status=processing&limit={SOME}", "jobs")
+    jobs = _list(api, f"/jobs?status=processing&limit={SOME}", "jobs")
     if jobs is None:
         return _silent("jobs in processing")
     begun = [(_started(job), job) for job in jobs if _started(job) is not None]
@@ -84,8 +85,8 @@ def _jobs(port: int) -> Result:
     return Result("jobs in processing", ok=None, detail=detail, fix=words.command("ps"), optional=True)
 
 
-def _dead_letters(port: int) -> Result:
-    answer = request(port, "/dlq/stats")
+def _dead_letters(api: Api) -> Result:
+    answer = api.ask("/dlq/stats")
     body = answer.json() if answer else {}
     count = body.get("failed_messages")
     if not isinstance(count, int):
@@ -110,9 +111,9 @@ def _started(job: Dict[str, Any]) -> Optional[float]:
     return float(started) if isinstance(started, (int, float)) else None
 
 
-def _list(port: int, path: str, field: str) -> Optional[List[Dict[str, Any]]]:
+def _list(api: Api, path: str, field: str) -> Optional[List[Dict[str, Any]]]:
     """Return the objects in a field of an answer, or None if it is not as it should be."""
-    answer = request(port, path)
+    answer = api.ask(path)
     found = answer.json().get(field) if answer else None
     return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else None
 

@@ -6,17 +6,25 @@ import sys
 from typing import List, Optional
 
 from labkit import words
-from labkit.doctor.check import Result
+from labkit.doctor.check import Result, only_noted
 from labkit.doctor.holders import holder
-from labkit.doctor.project import ASKED_FOR, HIGHEST_OFFSET, Project
+from labkit.doctor.project import HIGHEST_OFFSET, Project
 
 HOST = "127.0.0.1"
 OFFSET_STEP = 100
 
 
 def check_ports(project: Project, *, up: bool) -> List[Result]:
-    """Check each port of the project; `up` says that its stack answers."""
-    return [check_port(service, project, up=up) for service in project.ports]
+    """Check each port of the project; `up` says that its stack answers.
+
+    Who holds a port of something that was not asked for is worth a note.
+    """
+    results = []  # type: List[Result]
+    for service in project.ports:
+        spare = project.may_lack(service)
+        result = check_port(service, project, up=up and not spare)
+        results += only_noted([result]) if spare else [result]
+    return results
 
 
 def check_port(service: str, project: Project, *, up: bool) -> Result:
@@ -34,10 +42,7 @@ def check_port(service: str, project: Project, *, up: bool) -> Result:
     fix = words.command(f"up --port-offset {free_offset(project)}")
     if free is None:
         return Result(name, ok=None, detail="this system does not allow a test", fix=fix)
-    held = f"held by {who or 'another program'}"
-    if service in ASKED_FOR[project.runtime]:
-        return Result(name, ok=None, detail=f"{held}; up --{service} needs it", fix=fix)
-    return Result(name, ok=False, detail=held, fix=fix)
+    return Result(name, ok=False, detail=f"held by {who or 'another program'}", fix=fix)
 
 
 def is_free(port: int) -> Optional[bool]:

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from labkit import words
 from labkit.doctor.check import Result
+from labkit.doctor.entry import Api, api_of
 from labkit.doctor.flow import check_flow
 from labkit.doctor.http import Answer, request
 from labkit.doctor.picture import make_png, png_size
@@ -32,9 +33,10 @@ def health(project: Project) -> Optional[Answer]:
 
 def check_stack(project: Project, answer: Answer) -> List[Result]:
     """Check the stack whose health is `answer`: each part, what is under way, one image there and back."""
-    results = [_api(project, answer), *_parts(answer.json()), _workers(project.port("api"))]
+    api = api_of(project)
+    results = [_api(project, answer), *_parts(answer.json()), _workers(api)]
     results += [*check_flow(project), check_usage(project)]
-    return [*results, check_round_trip(project.port("api"))]
+    return [*results, check_round_trip(api)]
 
 
 def not_running(project: Project) -> Result:
@@ -46,11 +48,11 @@ def not_running(project: Project) -> Result:
     return Result("stack", ok=False, detail=detail, fix=words.command("up"))
 
 
-def check_round_trip(port: int, within_s: float = ROUND_TRIP_S) -> Result:
-    """Send one small picture through the API at `port`, wait for its result and look at it."""
+def check_round_trip(api: Api, within_s: float = ROUND_TRIP_S) -> Result:
+    """Send one small picture through the API, wait for its result and look at it."""
     started = time.monotonic()
     try:
-        _round_trip(port, started + within_s)
+        _round_trip(api, started + within_s)
     except _BrokenError as broken:
         return Result("round trip", ok=False, detail=str(broken), fix=broken.fix)
     return Result("round trip", ok=True, detail=f"one image in {time.monotonic() - started:.1f} s")
@@ -94,9 +96,9 @@ def _priorities(detail: str) -> str:
     return "; it ignores priorities, which need 4.0" if old else ""
 
 
-def _workers(port: int) -> Result:
+def _workers(api: Api) -> Result:
     """Tell whether somebody takes image jobs: the layout decides which of the queues that is."""
-    answer = request(port, "/queues")
+    answer = api.ask("/queues")
     queues = answer.json().get("queues") if answer else None
     if not isinstance(queues, list):
         fix = words.command("logs api")
@@ -113,24 +115,24 @@ def _workers(port: int) -> Result:
     )
 
 
-def _round_trip(port: int, deadline: float) -> None:
+def _round_trip(api: Api, deadline: float) -> None:
     kind, body = _form(make_png(64, 48), {"operations": "resize,32x24"})
     headers = {"Content-Type": kind}
-    accepted = _expect(request(port, "/upload", "POST", body, headers), 202, "upload").json()
+    accepted = _expect(api.ask("/upload", "POST", body, headers), 202, "upload").json()
     job_id = accepted.get("job_id")
-    job = _await_end(port, str(job_id), deadline)
+    job = _await_end(api, str(job_id), deadline)
     if job["status"] != "completed":
         raise _BrokenError(f"the job ended as {job['status']}: {job.get('error_message')}", "logs worker")
-    result = _expect(request(port, f"/jobs/{job_id}/result"), 200, "result")
+    result = _expect(api.ask(f"/jobs/{job_id}/result"), 200, "result")
     if png_size(result.body) != (32, 24):
         raise _BrokenError("the result is not the PNG of 32x24 pixels that was asked for", "logs worker")
 
 
-def _await_end(port: int, job_id: str, deadline: float) -> Dict[str, Any]:
+def _await_end(api: Api, job_id: str, deadline: float) -> Dict[str, Any]:
     """Return the job's status page once it has ended."""
     job = {"status": "unknown"}  # type: Dict[str, Any]
     while time.monotonic() < deadline:
-        job = _expect(request(port, f"/status/{job_id}"), 200, "status").json()
+        job = _expect(api.ask(f"/status/{job_id}"), 200, "status").json()
         if job.get("status") in FINAL:
             return job
         time.sleep(POLL_S)

@@ -152,7 +152,7 @@ class Evidence:
         """Ask the API; empty when it refuses. Raises StackDown, ApiUnreachable."""
 
         async def get() -> Mapping[str, Any]:
-            async with api(self.up().address("api")) as client:
+            async with api(self.up()) as client:
                 answer = await client.get(path, **query)
                 return answer.body if answer.status == FOUND else {}
 
@@ -162,7 +162,7 @@ class Evidence:
         """Return what the API has there; empty when it refuses. Raises StackDown, ApiUnreachable."""
 
         async def get() -> bytes:
-            async with api(self.up().address("api")) as client:
+            async with api(self.up()) as client:
                 status, body = await client.download(path)
                 return body if status == FOUND else b""
 

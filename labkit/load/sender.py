@@ -120,7 +120,7 @@ class Sender:
 
 
 async def _work(plan: Plan, orders: IO[bytes], answers: IO[bytes]) -> None:
-    async with ApiClient(plan.api_url) as client:
+    async with ApiClient(plan.api_url, plan.entry) as client:
         sender = Sender(plan, client, lambda reports: write(answers, reports))
         await sender.prepare()
         write(answers, Ready())

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from labkit.access import api
+from labkit.access import client_of
 from labkit.errors import ApiUnreachable
 from labkit.load.arrivals import Arrivals, ClosedLoop, OpenLoop, at_once
 from labkit.load.collector import Collector
@@ -18,6 +18,7 @@ from labkit.load.records import Record
 from labkit.load.verify import verify
 from labkit.load.wire import Plan, Report
 from labkit.load.workloads import Workload
+from labkit.passes import NOBODY, Pass
 from services.common.broker import Broker
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ class Session:
     `api_url` says where it is, `open_broker` gives a connection to its broker; `watch` is told of progress
     a few times a second;
     `stall_s` is how long nothing may happen before the rest is settled through the API; `verify_sample` is
-    how many results are downloaded and looked at (None: all); `begun` is called when the first job is due.
+    how many results are downloaded and looked at (None: all); `begun` is called when the first job is due;
+    `entry` lets into the API.
     """
 
     api_url: str
@@ -69,6 +71,7 @@ class Session:
     stall_s: float = STALL_S
     verify_sample: int | None = None
     begun: Callable[[], None] = lambda: None
+    entry: Pass = NOBODY
     _started_at: float = 0.0
     _late_after_s: float = 0.0
     _records: list[Record] = field(default_factory=list)
@@ -80,10 +83,11 @@ class Session:
         arrivals = arrivals or at_once(len(workload.jobs))
         run_id = uuid.uuid4().hex[:12]
         self._plan(workload, arrivals, run_id)
-        plan = Plan(self.api_url, workload, arrivals, [record.key for record in self._records])
+        keys = [record.key for record in self._records]
+        plan = Plan(self.api_url, workload, arrivals, keys, entry=self.entry)
         if isinstance(arrivals, OpenLoop) and arrivals.max_in_flight is not None:
             plan = replace(plan, max_in_flight=arrivals.max_in_flight)
-        async with self.open_broker() as broker, api(self.api_url) as client:
+        async with self.open_broker() as broker, client_of(self.api_url, self.entry) as client:
             await broker.ready(BROKER_TIMEOUT_S)
             async with self._collector.collecting(broker, run_id), generating(plan) as generator:
                 watching = asyncio.create_task(self._report_forever())

@@ -13,6 +13,7 @@ from typing import IO, NamedTuple
 
 from labkit.load.arrivals import Arrivals
 from labkit.load.workloads import Workload
+from labkit.passes import NOBODY, Pass
 
 MAX_IN_FLIGHT = 512
 DROP_AFTER_S = 10.0
@@ -24,7 +25,8 @@ class Plan:
     """What to send, and when; `keys` are the idempotency keys, one a job.
 
     At most `max_in_flight` requests are open at once. A job that is due while they are waits for its turn,
-    and is dropped after `drop_after_s` seconds. `warm` connections are opened before the start.
+    and is dropped after `drop_after_s` seconds. `warm` connections are opened before the start. `entry` lets
+    into the API.
     """
 
     api_url: str
@@ -34,6 +36,7 @@ class Plan:
     max_in_flight: int = MAX_IN_FLIGHT
     drop_after_s: float = DROP_AFTER_S
     warm: int = WARM_CONNECTIONS
+    entry: Pass = NOBODY
 
 
 class Ready(NamedTuple):

@@ -22,6 +22,9 @@ async def serve(settings: ApiSettings, stop: asyncio.Event) -> None:
         asyncio.create_task(parts.objects.keep_bucket()),
         asyncio.create_task(parts.direct.sweep_forever()),
     ]
+    admin_password = settings.admin_password.get_secret_value()
+    if settings.auth == "required" and admin_password:
+        background.append(asyncio.create_task(parts.accounts.keep_admin(admin_password)))
     async with broker:
         async with serving(build(parts), settings), parts.listeners, parts.roster:
             await stop.wait()
@@ -31,6 +34,7 @@ async def serve(settings: ApiSettings, stop: asyncio.Event) -> None:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+    parts.accounts.close()
     parts.rows.close()
     table.close()
 

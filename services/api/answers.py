@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from services.api.openapi import ErrorAnswer
+from services.common.jobs import Role
 from services.common.messages import Kind, Output, Stage, Status, WebhookOutcome, WebhookType
 
 Links = dict[str, str]
@@ -23,6 +24,31 @@ class Index(_Answer):
     name: str
     version: str
     links: Links
+
+
+class Registered(_Answer):
+    """An account that was made."""
+
+    username: str
+    role: Role
+
+
+class LoggedIn(_Answer):
+    """A token, good for `expires_in` seconds."""
+
+    access_token: str
+    token_type: Literal["bearer"]
+    expires_in: int
+    username: str
+    role: Role
+
+
+class Me(_Answer):
+    """Who asks; with auth off everybody is an admin without a name."""
+
+    auth: Literal["off", "required"]
+    username: str | None
+    role: Role
 
 
 class Accepted(_Answer):

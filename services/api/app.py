@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 
-from fastapi import FastAPI
+from fastapi import Depends
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api import errors
-from services.api.context import Context
+from services.api.access import table as rules
+from services.api.access.accounts import Accounts
+from services.api.access.document import Documented
+from services.api.access.gate import Gate
+from services.api.access.origins import Origins
+from services.api.access.rates import Rates
+from services.api.access.shelter import Sheltered
+from services.api.context import Context, admitted
 from services.api.direct import Direct
 from services.api.feed import Feed
 from services.api.forms import FormReader
@@ -21,6 +30,7 @@ from services.api.openapi import problems
 from services.api.outbound import Outbound
 from services.api.publisher import Publisher
 from services.api.routes import (
+    auth,
     batches,
     direct,
     dlq,
@@ -46,6 +56,7 @@ from services.common.health import blocking_check, broker_check, health_routes
 from services.common.jobs import JobStore
 from services.common.roster import ListeningRoster
 from services.common.storage import ObjectStore
+from services.common.tokens import Tokens
 
 log = logging.getLogger(__name__)
 
@@ -55,16 +66,21 @@ DLQ_REFUSALS = (
     *("broker_unavailable", "broker_blocked", "database_unavailable"),
 )
 
-ROUTES = (
-    *(uploads, direct, batches, text, webhooks, jobs, events, gallery, sns),
-    *(operations, queues, workers, faults, index),
-)
-
 ENDLESS = ("/events",)
 """Routes whose answer lasts as long as the client likes: how long says nothing about the API."""
 
 TITLE = "Queue Lab API"
 VERSION = "0.1.0"
+
+MODULES = (
+    *(auth, uploads, direct, batches, text, webhooks, jobs, events, gallery, sns),
+    *(operations, queues, workers, faults, index),
+)
+
+# What pages of other origins may send and read, where LAB_ALLOWED_ORIGINS lets them in.
+SENT = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID")
+READ = ("Content-Disposition", "ETag", "Location", "Retry-After", "WWW-Authenticate")
+PREFLIGHT_S = 600
 
 
 def assemble(settings: ApiSettings, broker: Broker, store: ObjectStore, table: JobStore) -> Context:
@@ -72,6 +88,7 @@ def assemble(settings: ApiSettings, broker: Broker, store: ObjectStore, table: J
     rows = Rows(table)
     objects = Objects(store, max_pixels=settings.max_pixels)
     publisher = Publisher(broker, rows, settings.layout)
+    origins = Origins(settings.allowed_origins)
     return Context(
         settings=settings,
         broker=broker,
@@ -97,14 +114,21 @@ def assemble(settings: ApiSettings, broker: Broker, store: ObjectStore, table: J
             expiry_s=settings.upload_url_expiry_s,
         ),
         senders=Senders(settings.sns_topic_arn, settings.sns_certificate, Outbound()),
+        gate=Gate(_tokens(settings), rows, Rates(settings.login_rate, settings.upload_rate), origins),
+        accounts=Accounts(rows),
     )
 
 
-def build(parts: Context) -> FastAPI:
-    """Return the application around `parts`."""
-    app = FastAPI(
+def _tokens(settings: ApiSettings) -> Tokens | None:
+    return Tokens(settings.jwt_secret.get_secret_value()) if settings.auth == "required" else None
+
+
+def build(parts: Context) -> Documented:
+    """Return the application around `parts`. Raises `ConfigurationError` for a route that has no rule."""
+    app = Documented(
         title=TITLE,
         version=VERSION,
+        dependencies=[Depends(admitted)],
         # These pages load their scripts from the internet, which a classroom may not have.
         docs_url=None,
         redoc_url=None,
@@ -112,7 +136,8 @@ def build(parts: Context) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.context = parts
-    for module in ROUTES:
+    plain = list(app.router.routes)
+    for module in MODULES:
         app.include_router(module.router)
     app.include_router(dlq.router, responses=problems(*DLQ_REFUSALS))
     checks = {
@@ -120,10 +145,29 @@ def build(parts: Context) -> FastAPI:
         "storage": blocking_check(parts.objects.ping, parts.settings.s3_endpoint),
         "database": blocking_check(parts.rows.ping, "the job table answers"),
     }
-    app.router.routes.extend(health_routes(checks))
+    watched = health_routes(checks)
+    app.router.routes.extend(watched)
+    own = [route for module in (*MODULES, dlq) for route in module.router.routes]
+    rules.check([*plain, *watched, *own])
     errors.install(app)
-    app.add_middleware(Clocked)
+    _wrap(app, parts.gate.origins.allowed)
     return app
+
+
+def _wrap(app: Documented, origins: Sequence[str]) -> None:
+    """Put around the routes what concerns all answers; what is added last stands outside."""
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_credentials=True,
+            allow_methods=("GET", "POST", "DELETE"),
+            allow_headers=SENT,
+            expose_headers=READ,
+            max_age=PREFLIGHT_S,
+        )
+    app.add_middleware(Clocked)
+    app.add_middleware(Sheltered)
 
 
 class Clocked:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
+from services.api.access.accounts import Accounts
+from services.api.access.callers import address, caller
+from services.api.access.gate import Gate
 from services.api.direct import Direct
 from services.api.forms import FormReader
 from services.api.intake import Intake
@@ -37,8 +40,22 @@ class Context:
     roster: ListeningRoster
     direct: Direct
     senders: Senders
+    gate: Gate
+    accounts: Accounts
 
 
-def context(request: Request) -> Context:
+def context(request: HTTPConnection) -> Context:
     """Return the parts of the application that serves this request."""
     return cast("Context", request.app.state.context)
+
+
+def count_more(request: HTTPConnection, jobs: int) -> None:
+    """Count the further jobs of a request; the gate has counted one. Raises an `ApiError`."""
+    parts, known = context(request), caller(request)
+    if jobs and known.role != "admin":
+        parts.gate.rates.count("upload", address(request), known.user_id or "", jobs)
+
+
+async def admitted(request: HTTPConnection) -> None:
+    """Let a request through the gate. Raises an `ApiError`."""
+    await context(request).gate.admit(request)

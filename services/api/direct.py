@@ -16,7 +16,7 @@ import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from services.api.errors import ApiError
+from services.api.errors import ApiError, no_job
 from services.api.intake import Receipt, again
 from services.api.objects import Objects
 from services.api.publisher import Publisher
@@ -25,7 +25,7 @@ from services.api.rows import Rows
 from services.common import metrics
 from services.common.errors import DatabaseUnavailable, ObjectMissing, QueueLabError
 from services.common.jobs import JobRow, NewJob
-from services.common.jobs.uploads import Claim, Upload
+from services.common.jobs.uploads import EXPIRED, REFUSED, Claim, Upload
 from services.common.storage import ObjectStore, original_key, upload_key
 from services.worker.processors import ImageError, inspect
 
@@ -40,9 +40,6 @@ GRACE_S = 60.0
 SWEEP_S = 5.0
 SWEPT_AT_ONCE = 100
 
-EXPIRED = "upload_expired"
-REFUSED = "upload_refused"
-
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
@@ -53,6 +50,7 @@ class Announcement:
     operations: str
     priority: int
     size: int | None
+    user_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +98,7 @@ class Direct:
             file_size=wanted.size or 0,
             priority=wanted.priority,
             created_at=now,
+            user_id=wanted.user_id,
         )
         expires_at = now + self._expiry_s
         upload = Upload(job_id, wanted.content_type, wanted.size, expires_at + GRACE_S)
@@ -254,7 +253,7 @@ class Direct:
     async def _find(self, job_id: str) -> JobRow:
         row = await self._rows.get(job_id)
         if row is None:
-            raise ApiError("job_not_found", f"no job {job_id[:64]}")
+            raise no_job(job_id)
         if row.kind != "image" or (row.status == "pending" and await self._upload(job_id) is None):
             raise ApiError("upload_not_announced", f"the job {job_id} is no direct upload")
         return row

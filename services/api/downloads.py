@@ -20,7 +20,6 @@ async def download(request: Request, objects: Objects, key: str, filename: str) 
         "ETag": found.etag,
         "Content-Length": str(found.size),
         "Content-Disposition": disposition(filename),
-        "X-Content-Type-Options": "nosniff",
     }
     if matches(request.headers.get("if-none-match", ""), found.etag):
         close(found)

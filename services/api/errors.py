@@ -12,6 +12,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError, ValidationException, WebSocketRequestValidationError
@@ -52,9 +53,21 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
             "Give http://host/path or https://host/path of a public host; "
             "LAB_WEBHOOK_ALLOW_PRIVATE=true opens this machine and private networks.",
         ),
+        "weak_password": Problem(
+            400, "Choose a longer one; several words that do not belong together are good."
+        ),
         "bad_json": Problem(400, "Send a JSON object with Content-Type: application/json."),
         "bad_field": Problem(400, "docs/api.md lists the fields of this route and what they may be."),
         "processing_time_too_long": Problem(400, "Ask for less, or raise LAB_MAX_PROCESSING_TIME_S."),
+        "not_logged_in": Problem(
+            401,
+            "POST /auth/login gives a token: send it as Authorization: Bearer …, or as the cookie that came.",
+        ),
+        "bad_token": Problem(401, "Log in again: POST /auth/login"),
+        "bad_login": Problem(401, "Check both; labctl user password NAME sets another password."),
+        "admin_only": Problem(403, "Ask an admin; labctl user add NAME --admin makes one."),
+        "auth_off": Problem(403, "Set LAB_AUTH=required to have users."),
+        "registration_closed": Problem(403, "Ask an admin for an account; labctl user add NAME makes one."),
         "origin_refused": Problem(403, "Add the page's origin to LAB_ALLOWED_ORIGINS."),
         "sns_off": Problem(403, "Set LAB_SNS_TOPIC_ARN to the topic that may send here."),
         "sns_refused": Problem(403, "docs/api.md says whose messages are taken, and how they are checked."),
@@ -68,6 +81,7 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         "object_missing": Problem(404, "It was deleted from the object store; upload the file again."),
         "method_not_allowed": Problem(405, "The Allow header names the methods of this route."),
         "request_timeout": Problem(408, "Send the body faster, or raise LAB_BODY_TIMEOUT_S."),
+        "user_exists": Problem(409, "Choose another name."),
         "job_exists": Problem(
             409, "An id names one job: follow it with GET /status/{id}, or choose another."
         ),
@@ -92,6 +106,10 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         "payload_too_large": Problem(413, "Send a smaller payload, or raise LAB_MAX_PAYLOAD_BYTES."),
         "not_an_image": Problem(
             415, "Send a JPEG, PNG, WebP, GIF, BMP or TIFF file; the name does not count."
+        ),
+        "too_often": Problem(
+            429,
+            "Try again after Retry-After seconds; LAB_LOGIN_RATE and LAB_UPLOAD_RATE say what is allowed.",
         ),
         "faults_unreadable": Problem(500, "Write them anew: labctl chaos clear"),
         "internal_error": Problem(500, "This is a fault of the API; its log has the details."),
@@ -130,15 +148,39 @@ _BY_STATUS = {404: "route_not_found", 405: "method_not_allowed"}
 class ApiError(Exception):
     """An answer other than what was asked for.
 
-    `close` ends the connection instead of reading the rest of the request; `more` stands beside `error`
-    in the body.
+    `close` ends the connection instead of reading the rest of the request; `retry_after_s` says when to come
+    again; `more` stands beside `error` in the body.
     """
 
-    def __init__(self, code: str, message: str, *, close: bool = False, **more: object) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        close: bool = False,
+        retry_after_s: int | None = None,
+        **more: object,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.close = close
+        self.retry_after_s = retry_after_s
         self.more = more
+
+
+def no_job(job_id: str) -> ApiError:
+    """Return what is said of a job that is not there, or not for whoever asks."""
+    return ApiError("job_not_found", f"no job {job_id[:64]}")
+
+
+def no_batch(batch_id: str) -> ApiError:
+    """Return the same of a batch."""
+    return ApiError("batch_not_found", f"no batch {batch_id[:64]}")
+
+
+def no_image() -> ApiError:
+    """Return the same of an image of the classic gallery."""
+    return ApiError("job_not_found", "no image of this number")
 
 
 class ErrorResponse(JSONResponse):
@@ -150,6 +192,7 @@ class ErrorResponse(JSONResponse):
         message: str,
         *,
         close: bool = False,
+        retry_after_s: int | None = None,
         headers: Mapping[str, str] | None = None,
         more: Mapping[str, object] | None = None,
     ) -> None:
@@ -158,12 +201,16 @@ class ErrorResponse(JSONResponse):
         own = {"Connection": "close"} if close else {}
         if problem.status == 503:  # noqa: PLR2004 - the number is its name
             own["Retry-After"] = str(RETRY_AFTER_S)
+        if problem.status == 401:  # noqa: PLR2004 - same
+            own["WWW-Authenticate"] = "Bearer"
+        if retry_after_s is not None:
+            own["Retry-After"] = str(retry_after_s)
         error = {"code": code, "message": message, "hint": problem.hint}
         super().__init__({"error": error, **(more or {})}, problem.status, {**own, **(headers or {})})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer; when closing, let the client read it before the connection goes."""
-        if not self._close:
+        if not self._close or scope["type"] == "websocket":
             await super().__call__(scope, receive, send)
             return
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
@@ -204,18 +251,29 @@ async def _linger(receive: Receive) -> None:
                     return
 
 
-async def _on_api_error(_: Request, error: Exception) -> Response:
+async def _on_api_error(request: Any, error: Exception) -> Any:  # noqa: ANN401  (of either kind)
     assert isinstance(error, ApiError)  # noqa: S101 - registered for this class
-    return ErrorResponse(error.code, str(error), close=error.close, more=error.more)
+    answer = ErrorResponse(
+        error.code, str(error), close=error.close, retry_after_s=error.retry_after_s, more=error.more
+    )
+    return await _answered(request, answer)
 
 
-async def _on_pipeline_error(request: Request, error: Exception) -> Response:
+async def _on_pipeline_error(request: Any, error: Exception) -> Any:  # noqa: ANN401  (same)
     assert isinstance(error, QueueLabError)  # noqa: S101 - registered for this class
     if error.code not in PROBLEMS:
         raise error
     if PROBLEMS[error.code].status >= 500:  # noqa: PLR2004 - from here on it is not the client's fault
         log.warning("request_failed", extra={"path": request.url.path, "error": str(error)})
-    return ErrorResponse(error.code, str(error))
+    return await _answered(request, ErrorResponse(error.code, str(error)))
+
+
+async def _answered(request: Request | WebSocket, answer: ErrorResponse) -> Response | None:
+    """Return the answer to a request; a handshake is answered here."""
+    if isinstance(request, WebSocket):
+        await request.send_denial_response(answer)
+        return None
+    return answer
 
 
 async def _on_validation_error(_: Request, error: Exception) -> Response:

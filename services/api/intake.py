@@ -40,6 +40,7 @@ class Order:
     accepted: float
     batch_id: str | None = None
     callback_url: str = ""
+    user_id: str | None = None
 
     def fingerprint(self) -> bytes:
         """Return what makes the same file another job."""
@@ -86,7 +87,9 @@ class Intake:
     async def _take_once(self, job: Job, upload: Upload, order: Order) -> Receipt:
         await self._objects.store_original(job.original_key, upload.file, upload.size)
         try:
-            await self._publisher.register([job], file_size=upload.size, batch_id=order.batch_id)
+            await self._publisher.register(
+                [job], file_size=upload.size, batch_id=order.batch_id, user_id=order.user_id
+            )
         except DatabaseUnavailable:
             self._objects.discard(job.original_key)
             raise
@@ -110,7 +113,11 @@ class Intake:
         # What fails on the way stays in the store: the same upload may be under way once more already.
         await self._objects.store_original(job.original_key, upload.file, upload.size, keep=True)
         await self._publisher.register(
-            [job], file_size=upload.size, batch_id=order.batch_id, fingerprint=fingerprint
+            [job],
+            file_size=upload.size,
+            batch_id=order.batch_id,
+            user_id=order.user_id,
+            fingerprint=fingerprint,
         )
         row = await self._rows.get(job.job_id)
         if row is None:
@@ -120,15 +127,20 @@ class Intake:
         return row
 
 
-def keyed_id(key: str) -> str:
-    """Return the job_id that an idempotency key stands for."""
-    return uuid.uuid5(_UPLOADS, key).hex
+def keyed_id(key: str, user_id: str | None) -> str:
+    """Return the job_id that a user's idempotency key stands for."""
+    return uuid.uuid5(_room(_UPLOADS, user_id), key).hex
 
 
-def keyed_batch(key: str, count: int) -> tuple[str, list[str]]:
-    """Return the batch_id and the job_ids that an idempotency key stands for, in the order of the files."""
-    batch = uuid.uuid5(_BATCHES, key)
+def keyed_batch(key: str, count: int, user_id: str | None) -> tuple[str, list[str]]:
+    """Return the batch_id and the job_ids that a user's key stands for, in the order of the files."""
+    batch = uuid.uuid5(_room(_BATCHES, user_id), key)
     return batch.hex, [uuid.uuid5(batch, str(place)).hex for place in range(count)]
+
+
+def _room(names: uuid.UUID, user_id: str | None) -> uuid.UUID:
+    """Return where the keys of one user are, apart from those of all others."""
+    return names if user_id is None else uuid.uuid5(names, user_id)
 
 
 def _fingerprint(file: BinaryIO, order: bytes) -> str:

@@ -9,9 +9,9 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, Self, cast
-from urllib.parse import urlsplit
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from sse_starlette.sse import SendTimeoutError
@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from services.api.errors import ApiError, ErrorResponse
-from services.api.feed import Feed
+from services.api.feed import Feed, Told
 from services.api.settings import ApiSettings
 from services.common import metrics
 from services.common.errors import DatabaseUnavailable
@@ -36,7 +36,9 @@ STOPPING = "the API stops; connect again"
 TOO_SLOW = "nothing was read for {:g} s; connect again, from the last change that you have"
 
 # https://www.iana.org/assignments/websocket/websocket.xhtml
-RESTARTS, LATER = 1012, 1013
+RESTARTS, LATER, UNAUTHORIZED = 1012, 1013, 3000
+
+TRANSPORTS = ("sse", "ws")
 
 
 class Listeners:
@@ -46,7 +48,6 @@ class Listeners:
         self.feed = feed
         self.patience_s = settings.listener_patience_s
         self._most = settings.max_listeners
-        self._origins = frozenset(settings.allowed_origins.replace(",", " ").split())
         self._lines: list[Line | None] = []
         self._empty = asyncio.Event()
         self._empty.set()
@@ -54,6 +55,8 @@ class Listeners:
 
     async def __aenter__(self) -> Self:
         """Begin."""
+        for transport in TRANSPORTS:
+            metrics.listeners.labels(transport)  # shown at zero
         await self.feed.__aenter__()
         return self
 
@@ -86,15 +89,6 @@ class Listeners:
             if not self._lines:
                 self._empty.set()
 
-    def check_origin(self, origin: str | None, host: str | None) -> None:
-        """Let in programs, this API's own pages and those of LAB_ALLOWED_ORIGINS. Raises ApiError.
-
-        A browser lets any page open a WebSocket to any server, and only the server can refuse.
-        """
-        if origin is None or origin in self._origins or urlsplit(origin).netloc == host:
-            return
-        raise ApiError("origin_refused", f"pages of {origin[:200]} may not listen")
-
     def drop(self, transport: str, place: str) -> str:
         """Note that a listener is dropped; return what it is told."""
         metrics.listeners_dropped.labels(transport).inc()
@@ -106,9 +100,9 @@ class Listeners:
 class EventStream(EventSourceResponse):
     """The feed as server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html."""
 
-    def __init__(self, listeners: Listeners, place: int, wanted: Wanted) -> None:
+    def __init__(self, listeners: Listeners, place: int, wanted: Wanted, until: float | None = None) -> None:
         super().__init__(
-            self._events(place, wanted),
+            self._events(place, wanted, until),
             ping=HEARTBEAT_S,
             ping_message_factory=lambda: ServerSentEvent(comment="still here", sep="\n"),
             sep="\n",
@@ -128,23 +122,25 @@ class EventStream(EventSourceResponse):
         except ApiError as error:
             await ErrorResponse(error.code, str(error))(scope, receive, send)
 
-    async def _events(self, place: int, wanted: Wanted) -> AsyncIterator[bytes]:
+    async def _events(self, place: int, wanted: Wanted, until: float | None) -> AsyncIterator[bytes]:
         yield f"retry: {RECONNECT_MS}\nid: {place}\nevent: hello\ndata: {_hello(place)}\n\n".encode()
         reason = STOPPING
         try:
-            async for found in self._listeners.feed.follow(place, wanted):
+            async for found in _while_good(self._listeners.feed.follow(place, wanted), until):
                 yield b"".join(told.event for told in found)
-        except DatabaseUnavailable as error:
+        except (DatabaseUnavailable, _Expired) as error:
             reason = str(error)
         yield _bye(reason)
 
 
-async def converse(websocket: WebSocket, listeners: Listeners, place: int, wanted: Wanted) -> None:
+async def converse(
+    websocket: WebSocket, listeners: Listeners, place: int, wanted: Wanted, until: float | None = None
+) -> None:
     """Tell the feed over a WebSocket, until one side ends. What the client says is not listened to."""
     try:
         with listeners.seat(websocket.scope, "websocket") as line:
             await websocket.accept()
-            telling = asyncio.create_task(_tell(websocket, listeners, line, place, wanted))
+            telling = asyncio.create_task(_tell(websocket, listeners, line, place, wanted, until))
             hearing = asyncio.create_task(_hear(websocket))
             try:
                 await asyncio.wait({telling, hearing}, return_when=asyncio.FIRST_COMPLETED)
@@ -166,22 +162,52 @@ async def deny(websocket: WebSocket, code: str, message: str) -> None:
 
 
 async def _tell(
-    websocket: WebSocket, listeners: Listeners, line: Line | None, place: int, wanted: Wanted
+    websocket: WebSocket,
+    listeners: Listeners,
+    line: Line | None,
+    place: int,
+    wanted: Wanted,
+    until: float | None,
 ) -> None:
     code, reason = RESTARTS, STOPPING
     try:
         await _send(websocket, listeners, _hello(place))
-        async for found in listeners.feed.follow(place, wanted):
+        async for found in _while_good(listeners.feed.follow(place, wanted), until):
             for told in found:
                 await _send(websocket, listeners, told.text)
     except DatabaseUnavailable as error:
         code, reason = LATER, str(error)
+    except _Expired as error:
+        code, reason = UNAUTHORIZED, str(error)
     except TimeoutError:
         code, reason = LATER, listeners.drop("websocket", _client(websocket.scope))
         if line is None:
             raise
         line.let_go()
     await websocket.close(code, reason.encode()[:120].decode(errors="ignore"))  # the protocol takes 123 bytes
+
+
+class _Expired(Exception):
+    """The token has expired; log in, then connect again."""
+
+    def __str__(self) -> str:
+        return str(self.__doc__)
+
+
+async def _while_good(
+    changes: AsyncIterator[Sequence[Told]], until: float | None
+) -> AsyncIterator[Sequence[Told]]:
+    """Give on what comes before a time (since 1970, None: whenever); raise `_Expired` then."""
+    while True:
+        left_s = None if until is None else until - time.time()
+        try:
+            async with asyncio.timeout(left_s):
+                found = await anext(changes)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise _Expired from None
+        yield found
 
 
 async def _send(websocket: WebSocket, listeners: Listeners, text: str) -> None:

@@ -55,11 +55,14 @@ class Publisher:
         *,
         file_size: int = 0,
         batch_id: str | None = None,
+        user_id: str | None = None,
         fingerprint: str | None = None,
     ) -> None:
         """Insert the rows, all or none; one that is there stays as it is. Raise `DatabaseUnavailable`."""
         born = [_birth(job, file_size) for job in jobs]
-        await self._rows.add([replace(job, batch_id=batch_id, fingerprint=fingerprint) for job in born])
+        await self._rows.add(
+            [replace(job, batch_id=batch_id, user_id=user_id, fingerprint=fingerprint) for job in born]
+        )
 
     async def send(self, job: Job) -> None:
         """Publish a registered job and wait for the confirm; raise an `ApiError` that carries its job_id."""

@@ -12,9 +12,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.common.jobs import Filter, JobRow, JobStore, NewJob, Wanted
 from services.common.jobs.uploads import UploadStore
+from services.common.jobs.users import UserStore
 from services.common.messages import Change, Clock, JobId, Status, WebhookAttempt
 
 READERS = 4
+MAX_NUMBER = 2**31 - 1
 COMMIT_INTERVAL_S = 0.005
 """Commits follow each other no faster: under load each carries several rows (15% more uploads)."""
 
@@ -50,13 +52,22 @@ class Rows:
         """Return a job, or None."""
         return await self._read(lambda: self._jobs.get(job_id)) if _is_id(job_id) else None
 
+    async def numbered(self, number: int) -> JobRow | None:
+        """Return the image job of a number, or None."""
+        if not 1 <= number < MAX_NUMBER:
+            return None
+        found = await self._read(lambda: self._jobs.list(Filter(cursor=number + 1, limit=1)))
+        return next((row for row in found if row.id == number and row.kind == "image"), None)
+
     async def list(self, wanted: Filter) -> list[JobRow]:
         """Return jobs, newest first."""
         return await self._read(lambda: self._jobs.list(wanted))
 
-    async def count_batch(self, batch_id: str) -> dict[Status, int]:
-        """Return how many jobs of a batch have each status; empty when there is no such batch."""
-        return await self._read(lambda: self._jobs.count_batch(batch_id)) if _is_id(batch_id) else {}
+    async def count_batch(self, batch_id: str, user_id: str | None = None) -> dict[Status, int]:
+        """Return how many jobs of a batch, and of a user, have each status; empty when there are none."""
+        if not _is_id(batch_id):
+            return {}
+        return await self._read(lambda: self._jobs.count_batch(batch_id, user_id))
 
     async def attempts(self, job_id: str, limit: int) -> Sequence[WebhookAttempt]:
         """Return the last `limit` attempts to tell a job's receiver of its end, in their order."""
@@ -80,8 +91,15 @@ class Rows:
 
     async def write_uploads(self, call: Callable[[UploadStore], ResultT]) -> ResultT:
         """Change the table of direct uploads, in a turn of this program's one writer."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._writer, call, self._jobs.uploads)
+        return await self._write(lambda: call(self._jobs.uploads))
+
+    async def read_users(self, call: Callable[[UserStore], ResultT]) -> ResultT:
+        """Ask the table of users something."""
+        return await self._read(lambda: call(self._jobs.users))
+
+    async def write_users(self, call: Callable[[UserStore], ResultT]) -> ResultT:
+        """Change the table of users, in such a turn too."""
+        return await self._write(lambda: call(self._jobs.users))
 
     def close(self) -> None:
         """Let what is under way end."""
@@ -90,6 +108,9 @@ class Rows:
 
     async def _read(self, call: Callable[[], ResultT]) -> ResultT:
         return await asyncio.get_running_loop().run_in_executor(self._readers, call)
+
+    async def _write(self, call: Callable[[], ResultT]) -> ResultT:
+        return await asyncio.get_running_loop().run_in_executor(self._writer, call)
 
     async def _committed(self) -> None:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Literal
 
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+
+from services.api.access.origins import AllowedOrigins
+from services.api.access.rates import Rate
+from services.common.passwords import weakness
 from services.common.presign import MAX_EXPIRES_S
 from services.common.settings import (
     BrokerSettings,
     DatabaseSettings,
+    DoorSettings,
     LayoutSettings,
     LimitSettings,
     Port,
-    ProgramSettings,
     StorageSettings,
     TargetSettings,
 )
+from services.common.tokens import MIN_SECRET_BYTES
 
 
 class ApiSettings(
-    ProgramSettings,
+    DoorSettings,
     BrokerSettings,
     StorageSettings,
     DatabaseSettings,
@@ -64,10 +70,52 @@ class ApiSettings(
     listener_patience_s: float = Field(
         default=10, gt=0, description="a listener that reads nothing for so long is dropped, seconds"
     )
-    allowed_origins: str = Field(
+    allowed_origins: AllowedOrigins = Field(
         default="",
-        description="pages that may open /ws besides the API's own: http://host:port, separated by commas",
+        description="pages that may use the API from a browser besides its own: http://host:port, "
+        "separated by commas",
+    )
+    jwt_secret: SecretStr = Field(
+        default=SecretStr(""),
+        validate_default=True,
+        description=f"key that signs the tokens of users, {MIN_SECRET_BYTES} bytes or more; labctl draws one",
+    )
+    token_ttl_s: int = Field(
+        default=3600, ge=60, le=30 * 86400, description="how long somebody stays logged in, seconds"
+    )
+    registration: Literal["open", "closed"] = Field(
+        default="open",
+        description="open: everybody may make an account; closed: only an admin does, by labctl",
+    )
+    admin_password: SecretStr = Field(
+        default=SecretStr(""),
+        description="with LAB_AUTH=required, the password of the user admin, if there is none yet",
+    )
+    login_rate: Rate = Field(
+        default="10/minute",
+        description="how often a user may try to log in; ten times as often from one address",
+    )
+    upload_rate: Rate = Field(
+        default="1200/minute",
+        description="how many jobs a user may send; ten times as many from one address",
     )
     body_timeout_s: float = Field(
         default=60, gt=0, description="how long a client may take to send its request, seconds"
     )
+
+    @field_validator("jwt_secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        if info.data.get("auth") == "required" and len(value.get_secret_value().encode()) < MIN_SECRET_BYTES:
+            raise ValueError(
+                f"LAB_AUTH=required needs {MIN_SECRET_BYTES} bytes or more to sign with; labctl draws them, "
+                "and so does: openssl rand -base64 32"
+            )
+        return value
+
+    @field_validator("admin_password")
+    @classmethod
+    def _strong_enough(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and (why := weakness(value.get_secret_value(), "admin")):
+            raise ValueError(why)
+        return value

@@ -16,9 +16,9 @@ import uvicorn
 from pydantic import ValidationError
 from starlette.types import ASGIApp
 
-from services.common import logs, naming
+from services.common import logs, metrics, naming
 from services.common.errors import QueueLabError
-from services.common.settings import ProgramSettings
+from services.common.settings import DoorSettings, ProgramSettings
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ Main = Callable[[asyncio.Event], Awaitable[None]]
 def run(settings: ProgramSettings, program: str, main: Main) -> int:
     """Run a program until a signal; return its exit status: 0 after a graceful end, 1 after a failure."""
     logs.configure(settings.log_level, settings.instance)
+    metrics.program_info.labels(program, settings.instance).set(1)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_until_signal(main, program))
@@ -96,6 +97,7 @@ async def serving(app: ASGIApp, settings: ProgramSettings) -> AsyncIterator[str]
         lifespan="off",
         timeout_graceful_shutdown=HTTP_STOP_TIMEOUT_S,
         server_header=False,
+        forwarded_allow_ips=_believed(settings),
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -104,6 +106,12 @@ async def serving(app: ASGIApp, settings: ProgramSettings) -> AsyncIterator[str]
     finally:
         server.should_exit = True
         await task
+
+
+def _believed(settings: ProgramSettings) -> list[str]:
+    """Return whose word counts on who a client is, and whether it came by https."""
+    proxies = settings.trusted_proxies if isinstance(settings, DoorSettings) else ""
+    return proxies.replace(",", " ").split()
 
 
 class _Server(uvicorn.Server):

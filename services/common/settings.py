@@ -6,10 +6,19 @@ name where it has one, a default that works on one machine, and a help text; `.e
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.common.topology import Layout
@@ -53,6 +62,45 @@ class ProgramSettings(_Settings):
         validation_alias=AliasChoices("LOG_LEVEL", "log_level"),
         description="DEBUG, INFO, WARNING or ERROR",
     )
+
+
+class DoorSettings(ProgramSettings):
+    """What every program has that serves people: who is let in, and from where."""
+
+    auth: Literal["off", "required"] = Field(
+        default="off", description="off: whoever reaches it may do everything; required: users log in"
+    )
+    open_to_network: bool = Field(
+        default=False,
+        validate_default=True,
+        description="with LAB_AUTH=off, listen on an address that others reach, true or false",
+    )
+    trusted_proxies: str = Field(
+        default="127.0.0.1",
+        max_length=1000,
+        description="reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: "
+        "addresses or networks, separated by commas",
+    )
+
+    @field_validator("open_to_network")
+    @classmethod
+    def _told_twice(cls, value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001  (pydantic's shape)
+        """Refuse to let the network in by one setting alone."""
+        host = info.data.get("host", "127.0.0.1")
+        if not value and info.data.get("auth") == "off" and not is_loopback(host):
+            raise ValueError(
+                f"without LAB_AUTH=required everybody who reaches {host or 'this machine'} may do "
+                "everything; set that, or LAB_OPEN_TO_NETWORK=true if it is meant"
+            )
+        return value
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a program that listens there; of another name nobody knows."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class BrokerSettings(_Settings):

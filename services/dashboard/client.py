@@ -18,6 +18,8 @@ SLOW_TIMEOUT_S = 60.0
 KEEP_ALIVE_S = 3.0
 """Less than the 5 s after which the API closes an idle connection: else a request could meet the closing."""
 
+NO_CONTENT = 204
+
 Method = Literal["GET", "POST", "DELETE"]
 Bearer = Callable[[], Awaitable[str]]
 """Returns the token to send along, empty when there is none."""
@@ -71,14 +73,21 @@ def open_session() -> aiohttp.ClientSession:
 class Api:
     """Asks one API. Raises `ApiAway`, and `ApiRefused` for every answer that is an error."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, bearer: Bearer = nobody) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, url: str, bearer: Bearer = nobody, address: str = ""
+    ) -> None:
         self._session = session
         self._url = url.rstrip("/")
         self._bearer = bearer
+        self._address = address
 
     def acting_for(self, bearer: Bearer) -> Api:
         """Return the same API for another identity."""
-        return Api(self._session, self._url, bearer)
+        return Api(self._session, self._url, bearer, self._address)
+
+    def asked_from(self, address: str) -> Api:
+        """Return the same API for a browser at an address, which the API counts its rates by."""
+        return Api(self._session, self._url, self._bearer, address)
 
     async def get(
         self, path: str, query: Mapping[str, str | int] | None = None, *, even: Container[int] = ()
@@ -92,7 +101,7 @@ class Api:
     ) -> Any:  # noqa: ANN401  (any JSON)
         """Have something done, and return the answer."""
         async with self.asking(method, path, json=body, timeout=_within(timeout_s)) as response:
-            return await response.json()
+            return None if response.status == NO_CONTENT else await response.json()
 
     @contextlib.asynccontextmanager
     async def asking(
@@ -105,8 +114,7 @@ class Api:
         **more: Any,  # noqa: ANN401
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Give an answer that is no error, or one of `even`; `more` is what aiohttp takes with a request."""
-        token = await self._bearer()
-        named = {**(headers or {}), **({"Authorization": f"Bearer {token}"} if token else {})}
+        named = {**(headers or {}), **await self._who()}
         try:
             async with self._session.request(
                 method, self._url + path, headers=named, allow_redirects=False, **more
@@ -116,6 +124,11 @@ class Api:
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ApiAway(f"The API at {self._url} does not answer: {_told(error)}") from error
+
+    async def _who(self) -> dict[str, str]:
+        token = await self._bearer()
+        found = {"Authorization": f"Bearer {token}"} if token else {}
+        return found | ({"X-Forwarded-For": self._address} if self._address else {})
 
 
 def endless() -> aiohttp.ClientTimeout:

@@ -55,6 +55,8 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                if scope.get("scheme") == "https":
+                    _secure(message)
             await send(message)
 
         await self._app(scope, receive, guarded)
@@ -64,6 +66,14 @@ def _own(headers: Headers) -> bool:
     """Whether a page of this origin asks, or a program: that sends no origin, and has no cookie to misuse."""
     origin = headers.get("origin")
     return origin is None or urlsplit(origin).netloc == headers.get("host")
+
+
+def _secure(start: Message) -> None:
+    """Keep cookies that were set over https from being sent without."""
+    start["headers"] = [
+        (name, value + b"; secure" if name == b"set-cookie" and b"; secure" not in value else value)
+        for name, value in start["headers"]
+    ]
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:

@@ -120,13 +120,18 @@ class Hub:
     def _refused(self, error: ApiRefused) -> None:
         """Show what the API said; without a login there is nothing to see any more."""
         if error.refusal.status == LOGIN:
-            self._place = ""
-            self.board.fill(())
-            for part in ("queues", "workers", "faults", "letters", "history"):
-                self.board.put(part, None)
-            self.board.put("link", {"state": "login", "text": str(error)})
+            self.forget(str(error))
         else:
             self.board.put("link", {"state": "away", "text": str(error), "since": time.time()})
+
+    def forget(self, why: str) -> None:
+        """Show nothing any more: whose browser it is has to log in first."""
+        self._place = ""
+        self.board.fill(())
+        self.board.points.clear()
+        for part in ("queues", "workers", "faults", "letters", "history"):
+            self.board.put(part, None)
+        self.board.put("link", {"state": "login", "text": why})
 
     async def _look_forever(self) -> None:
         while True:
@@ -265,6 +270,7 @@ class Hubs:
             hub = self._hubs.pop(key, None)
         if hub is not None:
             await hub.__aexit__()
+            hub.forget("logged out")  # for its browsers that are still open
 
     async def _sweep_forever(self) -> None:
         while True:

@@ -113,7 +113,7 @@ class Relay:
     async def login(self, request: Request) -> Response:
         """Log in: from now on this browser's cookie stands for a token."""
         found = await _login(request)
-        identity = await self._sessions.login(found.username, found.password)
+        identity = await self._sessions.login(found.username, found.password, _address(request))
         await self._leave(request)
         request.session[WHO] = identity.key
         return JSONResponse({"username": identity.username, "role": identity.role})
@@ -127,12 +127,13 @@ class Relay:
     async def register(self, request: Request) -> Response:
         """Make an account."""
         found = await _login(request)
-        await self._sessions.register(found.username, found.password)
+        await self._sessions.register(found.username, found.password, _address(request))
         return JSONResponse({"username": found.username}, 201)
 
     def _acting(self, request: Request) -> Api:
         identity = identity_of(request, self._sessions)
-        return self._api if identity is None else self._sessions.api_of(identity)
+        api = self._api if identity is None else self._sessions.api_of(identity)
+        return api.asked_from(_address(request))
 
     async def _leave(self, request: Request) -> None:
         key = str(request.session.pop(WHO, EVERYBODY))
@@ -161,6 +162,10 @@ def problem(refusal: Refusal) -> Response:
     error = {"code": refusal.code, "message": refusal.message, "hint": refusal.hint}
     after = {} if refusal.retry_after_s is None else {"Retry-After": f"{refusal.retry_after_s:.0f}"}
     return JSONResponse({"error": error}, refusal.status, after)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def _word(request: Request, name: str) -> str:

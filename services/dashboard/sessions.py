@@ -52,9 +52,10 @@ class Sessions:
         """Return who has this key."""
         return self._known.get(key)
 
-    async def login(self, username: str, password: str) -> Identity:
+    async def login(self, username: str, password: str, address: str) -> Identity:
         """Return a new identity; raise `ApiRefused` when the password is wrong, or too many were tried."""
-        found = await self._api.send("POST", "/auth/login", {"username": username, "password": password})
+        api = self._api.asked_from(address)
+        found = await api.send("POST", "/auth/login", {"username": username, "password": password})
         key = uuid.uuid4().hex
         identity = Identity(key, found["username"], found["role"], "")
         _renew(identity, found)
@@ -63,9 +64,11 @@ class Sessions:
         self._known[key] = identity
         return identity
 
-    async def register(self, username: str, password: str) -> None:
+    async def register(self, username: str, password: str, address: str) -> None:
         """Make an account; raise `ApiRefused` when the name is taken or the password too weak."""
-        await self._api.send("POST", "/auth/register", {"username": username, "password": password})
+        await self._api.asked_from(address).send(
+            "POST", "/auth/register", {"username": username, "password": password}
+        )
 
     async def logout(self, key: str) -> None:
         """Forget an identity, and have its token end."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
-from services.common.settings import HttpUrl, Port, ProgramSettings
+from services.common.settings import DoorSettings, HttpUrl, Port
 
 
-class DashboardSettings(ProgramSettings):
+class DashboardSettings(DoorSettings):
     """What the dashboard needs to know."""
 
     port: Port = Field(default=8080, description="HTTP port; 0 picks a free one")

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from labkit.access import Access, access
+from labkit.access import Access, access, api
 from labkit.analysis.ledger import Ledger, balance
 from labkit.client import Answer, ApiClient
 from labkit.load.arrivals import Arrivals
@@ -70,7 +70,8 @@ class Stack:
         def watch(progress: Progress) -> None:
             live.latest = progress
 
-        session = Session(self.runtime.address("api"), self.access.broker, watch, stall_s)
+        ways_in, url = self.access, self.runtime.address("api")
+        session = Session(url, ways_in.broker, watch, stall_s, entry=ways_in.entry)
         with ThreadPoolExecutor(1) as pool:
             running = pool.submit(lambda: asyncio.run(session.run(workload, arrivals)))
             act(live)
@@ -80,7 +81,7 @@ class Stack:
         """Ask the API."""
 
         async def ask() -> Answer:
-            async with ApiClient(self.runtime.address("api")) as client:
+            async with api(self.runtime) as client:
                 return await client.get(path)
 
         return asyncio.run(ask())
@@ -89,7 +90,7 @@ class Stack:
         """Enqueue a text job with an id of its own."""
 
         async def send() -> Answer:
-            async with ApiClient(self.runtime.address("api")) as client:
+            async with api(self.runtime) as client:
                 body = {"id": job_id, "payload": {}, "processing_time": processing_time_s}
                 return await client.send("POST", "/produce", json=body)
 
@@ -100,7 +101,7 @@ class Stack:
         cut = images(1).images["small.jpg"][:2000]
 
         async def send() -> Answer:
-            async with ApiClient(self.runtime.address("api")) as client:
+            async with api(self.runtime) as client:
                 return await client.upload(cut, "cut.jpg", "resize")
 
         return asyncio.run(send()).job_id

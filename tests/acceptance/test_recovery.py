@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ REFUSED = {"text": (415, "not_an_image"), "bomb": (413, "too_many_pixels"), "emp
 BURIED = {"truncated": "truncated_image", "broken-chunk": "broken_image"}
 
 
-def _order(stack: Stack, method: str, path: str, **arguments: object) -> Answer:
+def _order(stack: Stack, method: str, path: str, **arguments: Any) -> Answer:  # noqa: ANN401  (aiohttp's)
     async def send() -> Answer:
         async with ApiClient(stack.runtime.address("api")) as client:
             return await client.send(method, path, **arguments)

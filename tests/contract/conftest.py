@@ -14,7 +14,7 @@ from tests.support.brokers import Seam
 from tests.support.containers import standin
 from tests.support.postgres import serve
 
-TABLES = ("jobs", "webhook_attempts", "uploads")
+TABLES = ("jobs", "webhook_attempts", "uploads", "users")
 POSTGRESQL = "LAB_TEST_DATABASE_URL"
 
 ByHand = Callable[..., None]

@@ -14,6 +14,7 @@ import pytest
 
 from labkit.doctor import flow, stack
 from labkit.doctor.check import Result
+from labkit.doctor.entry import Api
 from labkit.doctor.http import request
 from labkit.doctor.picture import make_png
 from labkit.doctor.ports import is_free
@@ -233,7 +234,7 @@ def test_broken_round_trip_tells_the_step(api: Server, path: str, body: dict[str
 def test_round_trip_does_not_wait_for_ever(api: Server) -> None:
     """A job that stays queued is a failure after the time limit."""
     api.says("/status/j1", {"status": "queued"})
-    result = stack.check_round_trip(api.port, within_s=0.3)
+    result = stack.check_round_trip(Api(api.port), within_s=0.3)
     assert "it is queued" in result.detail
 
 

@@ -170,9 +170,12 @@ class World:
         )
 
     @contextmanager
-    def api(self) -> Iterator[None]:
-        """Serve the real API where the fake stack says it is; a clerk completes each job it takes in."""
-        settings = ApiSettings(port=self.runtime.project.port(8000))
+    def api(self, **chosen: object) -> Iterator[None]:
+        """Serve the real API where the fake stack says it is; a clerk completes each job it takes in.
+
+        chosen: settings of the API.
+        """
+        settings = ApiSettings.model_validate({"port": self.runtime.project.port(8000), **chosen})
         with start_blocking_portal() as portal:
             broker, table = MemoryBroker(declarations()), self.jobs()
             parts = assemble(settings, broker, self.store, table)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from services.api.access.table import RULES, SOCKET
 from services.api.errors import PROBLEMS
 from services.api.routes.direct import WantedUrl
 from services.api.routes.events import MAX_JOB_IDS, wanted
@@ -41,6 +42,14 @@ def test_the_routes_are_those_of_the_app(api: Api) -> None:
     served = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
     served |= {"GET /health", "GET /live", "GET /metrics", "GET /ws"}
     assert {row[0] for row in table("Routes")[1:]} == served
+
+
+def test_who_may_ask_is_as_the_table_says() -> None:
+    """The page names for each route whom the gate lets in."""
+    shown = {tuple(route.split(" ")): who for route, _, who in table("Routes")[1:]}
+    shown[SOCKET, "/ws"] = shown.pop(("GET", "/ws"))
+    undescribed = {("GET", "/openapi.json")}
+    assert shown == {name: rule.need.value for name, rule in RULES.items() if name not in undescribed}
 
 
 def test_the_errors_are_those_of_the_code() -> None:

@@ -54,7 +54,10 @@ class Front:
         self, data: bytes, headers: dict[str, str], operations: str = "resize"
     ) -> urllib3.BaseHTTPResponse:
         """Send a picture."""
-        fields = {"operations": operations, "file": ("photo.jpg", data)}
+        fields: list[tuple[str, str | tuple[str, bytes]]] = [
+            ("operations", operations),
+            ("file", ("photo.jpg", data)),
+        ]
         return self._http.request("POST", f"{self.url}/send", fields=fields, headers=headers)
 
 

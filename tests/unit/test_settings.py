@@ -121,3 +121,25 @@ def test_a_worker_consumes_everything_or_what_it_is_told() -> None:
     """Pools are workers with queues of their own."""
     assert WorkerSettings().consumed == WORK_QUEUES
     assert WorkerSettings(queues=" image.convert , text.jobs,").consumed == ("image.convert", "text.jobs")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.168.1.7", "lab.example", "127.0.0.1.example"])
+def test_nobody_opens_the_api_to_the_network_by_one_setting(
+    host: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without users, an address that others reach has to be asked for twice."""
+    monkeypatch.setenv("LAB_HOST", host)
+    with pytest.raises(SystemExit):
+        read(ApiSettings, "api")
+    told = capsys.readouterr().err
+    assert told.startswith("LAB_OPEN_TO_NETWORK: without LAB_AUTH=required everybody who reaches")
+    assert len(told.splitlines()) == 1
+    monkeypatch.setenv("LAB_OPEN_TO_NETWORK", "true")
+    assert read(ApiSettings, "api").host == host
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.3.2.1", "::1", "localhost"])
+def test_this_machine_needs_no_users(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where only this machine comes in, one setting is enough."""
+    monkeypatch.setenv("LAB_HOST", host)
+    assert read(ApiSettings, "api").host == host

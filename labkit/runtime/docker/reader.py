@@ -122,21 +122,24 @@ class DockerReader:
         programs = {service.name for service in self._table if service.command}
         found: dict[str, str] = {}
         for name in programs.intersection(services):
-            found |= {key: str(value) for key, value in (services[name].get("environment") or {}).items()}
+            declared = services[name].get("environment") or {}
+            # A variable that is only passed on has no value where nobody set it.
+            found |= {key: str(value) for key, value in declared.items() if value is not None}
         return found
 
     def _variables(self, options: Options) -> dict[str, str]:
-        """Give what the Compose file may ask for: secret, settings, ports with the project's offset."""
+        """Give what the Compose file may ask for: secrets, settings, ports with the project's offset."""
         chosen = options.environment()
         ports = {port_variable(service, port): port.base for service in self._table for port in service.ports}
         shifted = {
             name: str(self.project.port(int(chosen[name]) if chosen.get(name, "").isdigit() else base))
             for name, base in ports.items()
         }
-        credentials = self._credentials()
+        kept = self._credentials()
         secrets = {
-            "LAB_WEBHOOK_SECRET": credentials.webhook_secret,
-            "LAB_DASHBOARD_SECRET": credentials.dashboard_secret,
+            "LAB_WEBHOOK_SECRET": kept.webhook_secret,
+            "LAB_JWT_SECRET": kept.jwt_secret,
+            "LAB_DASHBOARD_SECRET": kept.dashboard_secret,
         }
         return {**secrets, **chosen, **shifted}
 

@@ -10,16 +10,18 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
+from services.api.access.callers import caller
 from services.api.answers import Batch, BatchAccepted
 from services.api.callbacks import checked
-from services.api.context import Context, context
-from services.api.errors import ApiError, described
+from services.api.context import Context, context, count_more
+from services.api.errors import ApiError, described, no_batch
 from services.api.forms import BATCH_FIELDS, Form, Upload
 from services.api.intake import Order, Receipt, keyed_batch
 from services.api.openapi import form_body, problems
 from services.api.operations import canonical
-from services.api.routes.jobs import MAX_CURSOR, MAX_LISTED, listed
+from services.api.routes.jobs import MAX_LISTED, listed
 from services.api.routes.uploads import REFUSALS, IdempotencyKey
+from services.api.rows import MAX_NUMBER
 from services.api.views import accepted_view
 from services.common.errors import QueueLabError
 from services.common.jobs import Filter
@@ -52,10 +54,11 @@ async def upload_batch(request: Request, idempotency_key: IdempotencyKey = None)
     parts.publisher.check()
     async with parts.forms.many(request) as form:
         operations = canonical(form.operations, parts.settings.max_processing_time_s)
-        batch_id, job_ids = _names(idempotency_key, len(form.uploads))
-        order = Order(
-            operations, form.priority, accepted, batch_id, checked(form.callback_url, parts.settings)
-        )
+        user_id = caller(request).user_id
+        count_more(request, len(form.uploads) - 1)
+        batch_id, job_ids = _names(idempotency_key, len(form.uploads), user_id)
+        callback_url = checked(form.callback_url, parts.settings)
+        order = Order(operations, form.priority, accepted, batch_id, callback_url, user_id)
         outcomes = await _take_all(parts, form, order, job_ids)
     jobs = [_entry(upload, outcome) for upload, outcome in zip(form.uploads, outcomes, strict=True)]
     if not any(isinstance(outcome, Receipt) for outcome in outcomes):
@@ -68,15 +71,16 @@ async def batch(
     request: Request,
     batch_id: str,
     limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 50,
-    cursor: Annotated[int | None, Query(ge=1, le=MAX_CURSOR)] = None,
+    cursor: Annotated[int | None, Query(ge=1, le=MAX_NUMBER)] = None,
 ) -> Response:
     """Return how far a batch is: its jobs by status, how many are done, and a page of them."""
     parts = context(request)
-    counted = await parts.rows.count_batch(batch_id)
+    whose = caller(request).sees
+    counted = await parts.rows.count_batch(batch_id, whose)
     if not counted:
-        raise ApiError("batch_not_found", f"no batch {batch_id[:64]}")
+        raise no_batch(batch_id)
     counts = {status: counted.get(status, 0) for status in RANK}
-    page = await listed(parts, Filter(batch_id=batch_id, limit=limit, cursor=cursor))
+    page = await listed(parts, Filter(batch_id=batch_id, user_id=whose, limit=limit, cursor=cursor))
     return JSONResponse(
         {
             "batch_id": batch_id,
@@ -88,8 +92,8 @@ async def batch(
     )
 
 
-def _names(key: str | None, count: int) -> tuple[str, list[str] | list[None]]:
-    return keyed_batch(key, count) if key else (uuid.uuid4().hex, [None] * count)
+def _names(key: str | None, count: int, user_id: str | None) -> tuple[str, list[str] | list[None]]:
+    return keyed_batch(key, count, user_id) if key else (uuid.uuid4().hex, [None] * count)
 
 
 async def _take_all(

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
+from services.api.access.callers import caller
 from services.api.answers import Accepted, Permitted
 from services.api.context import context
 from services.api.direct import Announcement
@@ -72,7 +73,10 @@ async def url(request: Request) -> Response:
         limit = f"the {settings.max_upload_bytes:,} bytes allowed"
         raise ApiError("file_too_large", f"{wanted.size:,} bytes are more than {limit}")
     filename = clean_name(wanted.filename)
-    announcement = Announcement(filename, wanted.content_type, operations, wanted.priority, wanted.size)
+    user_id = caller(request).user_id
+    announcement = Announcement(
+        filename, wanted.content_type, operations, wanted.priority, wanted.size, user_id
+    )
     permit = await parts.direct.announce(announcement)
     answer = {
         "job_id": permit.job_id,

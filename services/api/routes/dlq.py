@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import JSONResponse, Response
 
 from services.api.context import Context, context
-from services.api.errors import ApiError
+from services.api.errors import ApiError, no_job
 from services.api.letters import Letter
 from services.api.reading import json_body, read_json
 from services.api.views import iso, letter_view, links
@@ -110,7 +110,7 @@ async def retried(request: Request, job_id: str) -> Response:
     parts = context(request)
     row = await parts.rows.get(job_id)
     if row is None:
-        raise ApiError("job_not_found", f"no job {job_id[:64]}")
+        raise no_job(job_id)
     if row.status != "failed":
         raise ApiError("job_not_failed", f"the job is {row.status}", status=row.status)
     parts.publisher.check()

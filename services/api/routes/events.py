@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from dataclasses import replace
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, WebSocket
 from starlette.responses import Response
 
-from services.api.context import Context, context
+from services.api.access.callers import caller
+from services.api.context import context
 from services.api.errors import ApiError
 from services.api.listeners import EventStream, converse, deny
 from services.api.openapi import problems
@@ -55,17 +57,22 @@ async def events(
     """Tell each change of a job as it happens; first of all those after `Last-Event-ID` or `after`."""
     listeners = context(request).listeners
     place = await listeners.feed.place(after if last_event_id is None else last_event_id)
-    return EventStream(listeners, place, filters)
+    known = caller(request)
+    return EventStream(listeners, place, replace(filters, user_id=known.sees), known.expires_at)
 
 
 @router.websocket("/ws")
 async def socket(websocket: WebSocket, filters: Filters, after: Place = None) -> None:
     """Tell the same over a WebSocket: a JSON object each."""
-    listeners = cast("Context", websocket.app.state.context).listeners
+    parts = context(websocket)
+    listeners = parts.listeners
     try:
-        listeners.check_origin(websocket.headers.get("origin"), websocket.headers.get("host"))
+        # A browser lets any page open a WebSocket to any server, and only the server can refuse.
+        parts.gate.origins.check_origin(websocket.headers.get("origin"), websocket.headers.get("host"))
         place = await listeners.feed.place(after)
     except (ApiError, QueueLabError) as error:
         await deny(websocket, error.code, str(error))
     else:
-        await converse(websocket, listeners, place, filters)
+        known = caller(websocket)
+        own = replace(filters, user_id=known.sees)
+        await converse(websocket, listeners, place, own, known.expires_at)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -13,16 +12,14 @@ from starlette.responses import JSONResponse, Response
 from services.api.answers import BYTES, ClassicImage, Taken
 from services.api.context import Context, context
 from services.api.downloads import download, output_name
-from services.api.errors import ApiError
+from services.api.errors import ApiError, no_image
 from services.api.forms import FILE_FIELDS
-from services.api.intake import Order, keyed_id
 from services.api.openapi import form_body, problems
-from services.api.operations import canonical
-from services.api.routes.jobs import MAX_CURSOR, UNCHANGED
-from services.api.routes.uploads import REFUSALS, IdempotencyKey
+from services.api.routes.jobs import UNCHANGED
+from services.api.routes.uploads import REFUSALS, IdempotencyKey, take_one
 from services.api.views import iso
 from services.common.errors import DatabaseUnavailable
-from services.common.jobs import Filter, JobRow
+from services.common.jobs import JobRow
 from services.common.messages import Status
 
 router = APIRouter()
@@ -51,14 +48,8 @@ MISSING = ("bad_field", "job_not_found", "database_unavailable")
 )
 async def upload(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
     """Take an image in, as POST /upload does, and answer with its number."""
-    accepted = time.time()
-    parts = context(request)
-    parts.publisher.check()
-    async with parts.forms.one(request) as form:
-        operations = canonical(form.operations, parts.settings.max_processing_time_s)
-        job_id = keyed_id(idempotency_key) if idempotency_key else None
-        receipt = await parts.intake.take(form.uploads[0], Order(operations, form.priority, accepted), job_id)
-    row = await parts.rows.get(receipt.job_id)
+    receipt = await take_one(request, idempotency_key)
+    row = await context(request).rows.get(receipt.job_id)
     if row is None:
         raise DatabaseUnavailable("the job table was emptied meanwhile")
     answer = {
@@ -98,11 +89,10 @@ async def thumbnail(request: Request, image_id: int) -> Response:
 
 
 async def _find(parts: Context, image_id: int) -> JobRow:
-    if 1 <= image_id < MAX_CURSOR:
-        found = await parts.rows.list(Filter(cursor=image_id + 1, limit=1))
-        if found and found[0].id == image_id and found[0].kind == "image":
-            return found[0]
-    raise ApiError("job_not_found", "no image of this number")
+    row = await parts.rows.numbered(image_id)
+    if row is None:
+        raise no_image()
+    return row
 
 
 def _view(row: JobRow) -> dict[str, Any]:

@@ -22,6 +22,8 @@ LINKS = {
     "queues": "/queues",
     "workers": "/workers",
     "faults": "/faults",
+    "login": "/auth/login",
+    "me": "/auth/me",
     "dead_letters": "/dlq",
     "health": "/health",
     "live": "/live",

@@ -8,11 +8,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
+from services.api.access.callers import caller
 from services.api.answers import BYTES, JobAnswer, JobPage
 from services.api.context import Context, context
 from services.api.downloads import download, output_name
-from services.api.errors import ApiError
+from services.api.errors import ApiError, no_job
 from services.api.openapi import problems
+from services.api.rows import MAX_NUMBER
 from services.api.views import job_view
 from services.common.jobs import Filter, JobRow
 from services.common.messages import Status
@@ -20,7 +22,6 @@ from services.common.messages import Status
 router = APIRouter()
 
 MAX_LISTED = 200
-MAX_CURSOR = 2**31 - 1
 OPERATION = "^[a-z][a-z0-9_-]*$"
 
 MISSING = problems("job_not_found", "database_unavailable")
@@ -40,10 +41,11 @@ async def jobs(
     status: Status | None = None,
     operation: Annotated[str | None, Query(max_length=60, pattern=OPERATION)] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 50,
-    cursor: Annotated[int | None, Query(ge=1, le=MAX_CURSOR)] = None,
+    cursor: Annotated[int | None, Query(ge=1, le=MAX_NUMBER)] = None,
 ) -> Response:
     """Return jobs, newest first; `next_cursor` asks for the page after this one, null when there is none."""
-    wanted = Filter(status=status, operation=operation, limit=limit, cursor=cursor)
+    whose = caller(request).sees
+    wanted = Filter(status=status, operation=operation, user_id=whose, limit=limit, cursor=cursor)
     return JSONResponse(await listed(context(request), wanted))
 
 
@@ -108,5 +110,5 @@ async def output(request: Request, job_id: str, name: str) -> Response:
 async def _find(parts: Context, job_id: str) -> JobRow:
     row = await parts.rows.get(job_id)
     if row is None:
-        raise ApiError("job_not_found", f"no job {job_id[:64]}")
+        raise no_job(job_id)
     return row

@@ -13,9 +13,10 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 from starlette.responses import JSONResponse, Response
 
+from services.api.access.callers import caller
 from services.api.answers import BatchProduced, Produced
 from services.api.callbacks import checked
-from services.api.context import Context, context
+from services.api.context import Context, context, count_more
 from services.api.errors import ApiError
 from services.api.openapi import problems
 from services.api.reading import json_body, read_json
@@ -79,7 +80,7 @@ async def produce(request: Request) -> Response:
     parts = context(request)
     parts.publisher.check()
     message = await _read(request, TextMessage)
-    [job] = await _register(parts, [message])
+    [job] = await _register(parts, [message], caller(request).user_id)
     await parts.publisher.send(job)
     answer = {"status": "success", "message_id": job.job_id, "timestamp": iso(job.clock["accepted"])}
     return JSONResponse(answer, 201, {"Location": f"/status/{job.job_id}"})
@@ -97,7 +98,8 @@ async def batch_produce(request: Request) -> Response:
     parts = context(request)
     parts.publisher.check()
     batch = await _read(request, TextBatch)
-    jobs = await _register(parts, batch.messages)
+    count_more(request, len(batch.messages) - 1)
+    jobs = await _register(parts, batch.messages, caller(request).user_id)
     outcomes = await asyncio.gather(*map(parts.publisher.send, jobs), return_exceptions=True)
     failed = {job.job_id: found for job, found in zip(jobs, outcomes, strict=True) if found is not None}
     if failed:
@@ -111,11 +113,15 @@ async def _read(request: Request, kind: type[ModelT]) -> ModelT:
     return await read_json(request, kind, max_bytes=MAX_BODY_BYTES, timeout_s=settings.body_timeout_s)
 
 
-async def _register(parts: Context, messages: Sequence[TextMessage]) -> list[Job]:
+async def _register(parts: Context, messages: Sequence[TextMessage], user_id: str | None) -> list[Job]:
     accepted = time.time()
     jobs = [_job(message, accepted, parts.settings) for message in messages]
-    await _check_ids(parts, [message.id for message in messages if message.id])
-    await parts.publisher.register(jobs)
+    ids = [message.id for message in messages if message.id]
+    await _check_ids(parts, ids, user_id)
+    await parts.publisher.register(jobs, user_id=user_id)
+    if user_id is not None:
+        # Somebody else may have taken an id meanwhile; then the row is theirs, and the job must not be ours.
+        await _check_ids(parts, ids, user_id)
     return jobs
 
 
@@ -139,14 +145,20 @@ def _job(message: TextMessage, accepted: float, settings: ApiSettings) -> Job:
     )
 
 
-async def _check_ids(parts: Context, ids: list[str]) -> None:
-    """Refuse ids of jobs that are under way; one that is pending has no confirm yet and may come again."""
+async def _check_ids(parts: Context, ids: list[str], user_id: str | None) -> None:
+    """Refuse ids of jobs that are under way, or somebody else's.
+
+    One that is pending has no confirm yet and may come again.
+    """
     if not ids:
         return
     if len(set(ids)) < len(ids):
         raise ApiError("bad_field", "messages: two messages have the same id")
     found = await parts.rows.list(Filter(job_ids=ids, limit=len(ids)))
-    taken = [row.job_id for row in found if row.status != "pending" or row.kind != "text"]
+    mine = [
+        row.job_id for row in found if (row.status, row.kind, row.user_id) == ("pending", "text", user_id)
+    ]
+    taken = sorted({row.job_id for row in found}.difference(mine))
     if taken:
         raise ApiError("job_exists", f"there is a job {taken[0]} already", job_ids=taken)
 

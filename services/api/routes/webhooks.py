@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from services.api.answers import Webhooks
 from services.api.context import context
-from services.api.errors import ApiError
+from services.api.errors import no_job
 from services.api.openapi import problems
 from services.api.views import webhooks_view
 
@@ -26,5 +26,5 @@ async def webhooks(request: Request, job_id: str) -> Response:
     rows = context(request).rows
     row = await rows.get(job_id)
     if row is None:
-        raise ApiError("job_not_found", f"no job {job_id[:64]}")
+        raise no_job(job_id)
     return JSONResponse(webhooks_view(row, await rows.attempts(row.job_id, MAX_ATTEMPTS)))

@@ -46,6 +46,7 @@ from services.common.jobs.table import (
     without_passed,
 )
 from services.common.jobs.uploads import OPEN, UploadStore, uploads
+from services.common.jobs.users import UserStore, users
 from services.common.messages import RANK, STATUS_AFTER, Change, Changes, Clock, Event, Status, WebhookAttempt
 
 BUSY_TIMEOUT_S = 10
@@ -73,6 +74,11 @@ _NOTICE = (
 )
 _LAST_SEQ = sa.select(sa.func.max(table.c.seq))
 _CHANGED = sa.select(*CHANGE_COLUMNS).where(table.c.seq > sa.bindparam("last")).order_by(table.c.seq)
+_ENDED = (
+    sa.select(table.c.job_id)
+    .where(table.c.seq > sa.bindparam("last"), table.c.rank >= RANK["completed"])
+    .order_by(table.c.seq)
+)
 _ONE_WRITER = sa.select(sa.func.pg_advisory_xact_lock(0x1AB))
 
 _KEPT = ("thumbnail_path", "thumbnail_size", "processing_started_at", "notified_at", "worker", "queue")
@@ -97,6 +103,8 @@ class JobStore:
         self._note = insert(webhooks.attempts).on_conflict_do_nothing(index_elements=["attempt_id"])
         self._upsert = self._upsert_statement()
         self.uploads = UploadStore(self._transaction, self._birth)
+        born = insert(users).on_conflict_do_nothing(index_elements=["username"])
+        self.users = UserStore(self._transaction, born)
 
     def create_schema(self) -> None:
         """Make the tables; one program does this, the tracker. One of another version is left as it is."""
@@ -144,10 +152,12 @@ class JobStore:
             following = itertools.count(max(last + 1, time.time_ns() // 1000))
             if moves:
                 connection.execute(self._upsert, [values(event, next(following)) for event in moves])
+            # Before the notices, which move rows that have ended long ago.
+            ended = connection.execute(_ENDED, {"last": last}).scalars().all() if moves else ()
             if notices:
                 connection.execute(_NOTICE, [notice(event, next(following)) for event in notices])
             moved = connection.execute(_CHANGED, {"last": last})
-            return Changes(after=last, rows=tuple(map(change, moved.mappings())))
+            return Changes(after=last, rows=tuple(map(change, moved.mappings())), ended=tuple(ended))
 
     def last_seq(self) -> int:
         """Return the seq of the latest change, 0 when there is none."""
@@ -163,6 +173,8 @@ class JobStore:
             statement = statement.where(table.c.batch_id == wanted.batch_id)
         if wanted.statuses:
             statement = statement.where(table.c.status.in_(wanted.statuses))
+        if wanted.user_id is not None:
+            statement = statement.where(table.c.user_id == wanted.user_id)
         with self._transaction() as connection:
             return [change(found) for found in connection.execute(statement, {"last": after}).mappings()]
 
@@ -197,6 +209,8 @@ class JobStore:
             statement = statement.where(table.c.job_id.in_(wanted.job_ids))
         if wanted.batch_id is not None:
             statement = statement.where(table.c.batch_id == wanted.batch_id)
+        if wanted.user_id is not None:
+            statement = statement.where(table.c.user_id == wanted.user_id)
         if wanted.cursor is not None:
             statement = statement.where(table.c.id < wanted.cursor)
         with self._transaction() as connection:
@@ -206,9 +220,11 @@ class JobStore:
         """Return how many jobs have each status."""
         return cast("dict[Status, int]", self._count_by(table.c.status))
 
-    def count_batch(self, batch_id: str) -> dict[Status, int]:
-        """Return how many jobs of a batch have each status; empty when there is no such batch."""
-        return cast("dict[Status, int]", self._count_by(table.c.status, table.c.batch_id == batch_id))
+    def count_batch(self, batch_id: str, user_id: str | None = None) -> dict[Status, int]:
+        """Return how many jobs of a batch, and of a user, have each status; empty when there are none."""
+        where = [table.c.batch_id == batch_id]
+        where += [] if user_id is None else [table.c.user_id == user_id]
+        return cast("dict[Status, int]", self._count_by(table.c.status, *where))
 
     def failed_by_reason(self) -> dict[str, int]:
         """Return how many failed jobs there are of each reason."""

@@ -63,6 +63,7 @@ table = sa.Table(
     sa.Index("jobs_by_seq", "seq"),
     sa.Index("jobs_by_status", "status", "id"),
     sa.Index("jobs_by_batch", "batch_id"),
+    sa.Index("jobs_by_user", "user_id", "id"),
 )
 
 _CLASSIC_COLUMNS = (
@@ -93,6 +94,7 @@ class NewJob:
     priority: int
     created_at: float
     batch_id: str | None = None
+    user_id: str | None = None
     callback_url: str = ""
     fingerprint: str | None = None
     """SHA-256 of what was sent, for uploads that carry an idempotency key."""
@@ -124,6 +126,7 @@ class JobRow:
     reason: str | None
     error_code: str | None
     error_message: str | None
+    user_id: str | None
     batch_id: str | None
     fingerprint: str | None
     callback_url: str | None
@@ -139,6 +142,7 @@ class Filter:
     operation: str | None = None
     job_ids: Sequence[str] = field(default=())
     batch_id: str | None = None
+    user_id: str | None = None
     limit: int = 50
     cursor: int | None = None
 
@@ -150,6 +154,7 @@ class Wanted:
     job_ids: frozenset[str] = frozenset()
     batch_id: str | None = None
     statuses: frozenset[Status] = frozenset()
+    user_id: str | None = None
 
     def fits(self, change: Change) -> bool:
         """Tell whether a change is wanted."""
@@ -157,6 +162,7 @@ class Wanted:
             (not self.job_ids or change.job_id in self.job_ids)
             and (self.batch_id is None or change.batch_id == self.batch_id)
             and (not self.statuses or change.status in self.statuses)
+            and (self.user_id is None or change.user_id == self.user_id)
         )
 
 
@@ -191,6 +197,7 @@ def newborn(job: NewJob) -> dict[str, object]:
         "rank": RANK["pending"],
         "priority": job.priority,
         "created_at": job.created_at,
+        "user_id": job.user_id,
         "batch_id": job.batch_id,
         "fingerprint": job.fingerprint,
         "callback_url": job.callback_url or None,

@@ -1,0 +1,1 @@
+"""Who may do what: one table of routes, and one gate that enforces it."""

@@ -1,0 +1,84 @@
+"""The accounts, and their passwords. Hashing is slow on purpose, so little of it goes on at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from services.api.errors import ApiError
+from services.api.rows import Rows
+from services.common import passwords
+from services.common.errors import DatabaseUnavailable
+from services.common.jobs import Role, User
+from services.common.tokens import LABCTL
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 2
+"""Hashes computed at a time; each takes 64 MiB."""
+ADMIN = "admin"
+RESERVED = (ADMIN, LABCTL)
+"""Names that nobody gets by registering."""
+RETRY_S = 1.0
+
+ResultT = TypeVar("ResultT")
+
+
+class Accounts:
+    """The users of the API. Raises an `ApiError`, or `DatabaseUnavailable`."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._hashers = ThreadPoolExecutor(AT_ONCE, "password")
+
+    async def register(self, username: str, password: str) -> User:
+        """Make an account."""
+        if why := passwords.wrong_name(username):
+            raise ApiError("bad_field", f"username: {why}")
+        if why := passwords.weakness(password, username):
+            raise ApiError("weak_password", why)
+        user = None if username in RESERVED else await self._add(username, password, "user")
+        if user is None:
+            raise ApiError("user_exists", f"there is a user {username} already")
+        log.info("user_registered", extra={"user": username})
+        return user
+
+    async def login(self, username: str, password: str) -> User | None:
+        """Return the user of a name and a password; for all that is wrong None, after the same time."""
+        # A name that nobody can have is not looked up: PostgreSQL refuses one with a zero byte.
+        known = not passwords.wrong_name(username)
+        user = await self._rows.read_users(lambda users: users.find(username)) if known else None
+        kept = user.password_hash if user else None
+        if not await self._hash(lambda: passwords.matches(kept, password)) or user is None:
+            return None
+        if passwords.outdated(user.password_hash):
+            fresh = await self._hash(lambda: passwords.hashed(password))
+            await self._rows.write_users(lambda users: users.rehash(user, fresh))
+        return user
+
+    async def keep_admin(self, password: str) -> None:
+        """Make the user `admin` as soon as the database answers, unless there is one."""
+        while True:
+            try:
+                known = await self._rows.read_users(lambda users: users.find(ADMIN))
+                if known is None and await self._add(ADMIN, password, "admin"):
+                    log.info("user_registered", extra={"user": ADMIN})
+            except DatabaseUnavailable as error:
+                log.warning("admin_delayed", extra={"error": str(error), "retry_in_s": RETRY_S})
+                await asyncio.sleep(RETRY_S)
+            else:
+                return
+
+    def close(self) -> None:
+        """Let what is under way end."""
+        self._hashers.shutdown(wait=False, cancel_futures=True)
+
+    async def _add(self, username: str, password: str, role: Role) -> User | None:
+        kept = await self._hash(lambda: passwords.hashed(password))
+        return await self._rows.write_users(lambda users: users.add(username, kept, role))
+
+    async def _hash(self, call: Callable[[], ResultT]) -> ResultT:
+        return await asyncio.get_running_loop().run_in_executor(self._hashers, call)

@@ -1,0 +1,58 @@
+"""How often somebody may log in, and upload. Each API counts for itself, in its memory."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Annotated, Literal
+
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from pydantic import AfterValidator
+
+from services.api.errors import ApiError
+
+PER_ADDRESS = 10
+"""A class shares one address behind its router: so many times as much may come from it."""
+
+What = Literal["login", "upload"]
+
+
+class Rates:
+    """Counts by user and by address in a moving window, so that no edge of a minute lets twice as many in."""
+
+    def __init__(self, login: str, upload: str) -> None:
+        self._limits: dict[What, RateLimitItem] = {"login": parse(login), "upload": parse(upload)}
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    def count(self, what: What, address: str, user: str = "", times: int = 1) -> None:
+        """Count something in; raise an `ApiError` that says when to come again when it is too much."""
+        limit = self._limits[what]
+        many = type(limit)(limit.amount * PER_ADDRESS, limit.multiples)
+        keys = [(many, "address", address), *([(limit, "user", user)] if user else [])]
+        for item, kind, key in keys:
+            if not self._limiter.test(item, what, kind, key, cost=times):
+                raise self._refusal(what, item, kind, key)
+        for item, kind, key in keys:
+            self._limiter.hit(item, what, kind, key, cost=times)
+
+    def _refusal(self, what: What, item: RateLimitItem, kind: str, key: str) -> ApiError:
+        reset_at = self._limiter.get_window_stats(item, what, kind, key).reset_time
+        whose = "from one address" if kind == "address" else "of one user"
+        return ApiError(
+            "too_often",
+            f"{item.amount} {what}s {whose} in {item.get_expiry()} s are the limit",
+            retry_after_s=max(1, math.ceil(reset_at - time.time())),
+        )
+
+
+def _check(text: str) -> str:
+    try:
+        parse(text)
+    except ValueError:
+        raise ValueError("must look like 10/minute") from None
+    return text
+
+
+Rate = Annotated[str, AfterValidator(_check)]
