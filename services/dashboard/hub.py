@@ -67,6 +67,11 @@ class Hub:
         self._letters = None
         self._soon.set()
 
+    @property
+    def _shut(self) -> bool:
+        """Whether this identity has to log in before it sees anything."""
+        return bool(self.board.part("link")["state"] == "login")
+
     async def _follow_forever(self) -> None:
         while True:
             try:
@@ -87,6 +92,8 @@ class Hub:
                     await self._greeted(str(told.data["seq"]))
                 elif told.name == "bye":
                     self._lost(told.data.get("reason", ""))
+                elif self._shut:
+                    return
                 elif told.data.get("type") == "change":
                     self.board.take(rows.row(told.data))
                     self._place = told.place
@@ -126,6 +133,8 @@ class Hub:
 
     def forget(self, why: str) -> None:
         """Show nothing any more: whose browser it is has to log in first."""
+        if self._shut:
+            return
         self._place = ""
         self.board.fill(())
         self.board.points.clear()
@@ -137,7 +146,7 @@ class Hub:
         while True:
             begun = time.monotonic()
             self._soon.clear()
-            if self.board.part("link")["state"] != "login":
+            if not self._shut:
                 await self._look()
             rest = max(0.05, LOOK_S - (time.monotonic() - begun))
             try:
@@ -166,6 +175,9 @@ class Hub:
         except ApiAway:
             return False  # the page says so in one place; what was seen last stays
         except ApiRefused as error:
+            if error.refusal.status == LOGIN:
+                self.forget(str(error))
+                return False
             before = self.board.part(part) or {}
             self.board.put(part, {**before, "error": str(error)})
             return False
@@ -208,15 +220,18 @@ class Hub:
         return {"count": max(dead, len(found)), "rows": list(map(rows.letter, found))}
 
     async def _look_for_oldest(self) -> None:
-        oldest = self.board.oldest()
-        if oldest is None or self.board.part("link")["state"] != "up":
+        """Ask for the oldest job that is shown: it tells of a reset, and of a session that was ended."""
+        if self.board.part("link")["state"] != "up":
             return
+        oldest = self.board.oldest()
         try:
-            await self.api.get(f"/status/{oldest}")
+            await self.api.get(f"/status/{oldest}" if oldest else "/auth/me")
         except ApiAway:
             return
         except ApiRefused as error:
-            if error.refusal.code == "job_not_found":
+            if error.refusal.status == LOGIN:
+                self.forget(str(error))
+            elif error.refusal.code == "job_not_found":
                 await self._fill_again()
 
     async def _fill_again(self) -> None:

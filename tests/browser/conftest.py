@@ -64,28 +64,31 @@ def whole_stack(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> 
 
 @pytest.fixture
 def open_window(whole_stack: Stack, chromium: Browser) -> Iterator[OpenWindow]:
-    """Give a way to open windows; at the end, none of them may have had anything to complain of."""
-    with contextlib.ExitStack() as stack:
-        windows: list[Window] = []
+    """Give a way to open windows of the stack's own dashboard."""
+    with windows(whole_stack.runtime.address("dashboard"), chromium) as open_one:
+        yield open_one
 
-        def open_one(
-            width: int = 1440, height: int = 900, *, path: str = "/", scheme: str = "light"
-        ) -> Window:
+
+@contextlib.contextmanager
+def windows(address: str, chromium: Browser) -> Iterator[OpenWindow]:
+    """Give a way to open windows; at the end, none of them may have had anything to complain of."""
+    opened: list[Window] = []
+    with contextlib.ExitStack() as contexts:
+
+        def open_one(width: int = 1440, height: int = 900, *, scheme: str = "light") -> Window:
             context = chromium.new_context(
                 viewport={"width": width, "height": height},
                 color_scheme="dark" if scheme == "dark" else "light",
             )
-            stack.callback(context.close)
-            window = Window(context.new_page(), whole_stack.runtime.address("dashboard"))
-            windows.append(window)
-            window.go(path)
+            contexts.callback(context.close)
+            window = Window(context.new_page(), address)
+            opened.append(window)
+            window.go()
             return window
 
         yield open_one
-        assert [line for window in windows for line in window.complaints] == []
-        assert {host for window in windows for host in window.hosts} <= {
-            whole_stack.runtime.address("dashboard").removeprefix("http://")
-        }
+        assert [line for window in opened for line in window.complaints] == []
+        assert {host for window in opened for host in window.hosts} <= {address.removeprefix("http://")}
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
 import urllib3
 from playwright.sync_api import expect
 
@@ -192,13 +191,13 @@ def test_five_hundred_jobs_are_listed(window: Window, whole_stack: Stack) -> Non
     expect(window.page.locator(".job")).to_have_count(1)
 
 
-@pytest.mark.parametrize("width", [390, 1024, 1440])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_sticks_out(open_window: OpenWindow, width: int, scheme: str) -> None:
+def test_nothing_sticks_out(window: Window) -> None:
     """At any width all fits, and the ground is as light or dark as the system says."""
-    window = open_window(width, 900, scheme=scheme)
     expect(window.page.locator(".workers li")).to_have_count(2)
     expect(window.page.locator(".charts canvas")).to_have_count(2)
-    assert not window.overflows()
-    ground = window.page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert (ground == "rgb(15, 20, 26)") is (scheme == "dark")
+    for width in (390, 768, 1024, 1440):
+        window.page.set_viewport_size({"width": width, "height": 900})
+        eventually_so(lambda: not window.overflows())
+    for scheme, ground in (("dark", "rgb(15, 20, 26)"), ("light", "rgb(243, 244, 246)")):
+        window.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        expect(window.page.locator("body")).to_have_css("background-color", ground)
