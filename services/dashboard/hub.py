@@ -244,7 +244,7 @@ class Hub:
 class Hubs:
     """The hubs of all identities, by a key; one that nobody looks at any more ends after a while."""
 
-    IDLE_S = 60.0
+    IDLE_S = 300.0
     SWEEP_S = 5.0
 
     def __init__(self, most: int) -> None:
