@@ -22,6 +22,7 @@ from labkit.doctor.images import present
 from labkit.errors import DockerRefused, ImageMissing, LabError
 from labkit.project import REPOSITORY
 from labkit.runtime.docker import trouble
+from labkit.stack import EXTRAS
 
 COMPOSE = ("compose", "--file", "docker-compose.yml", "--profile", "*")
 TRIES, PAUSE_S = 3, 4.0
@@ -63,8 +64,9 @@ class Images:
 
 
 def wanted() -> Images:
-    """Read docker-compose.yml. Raises LabError."""
-    services = json.loads(_docker(*COMPOSE, "config", "--format", "json"))["services"].values()
+    """Read docker-compose.yml; what has to be asked for is fetched then. Raises LabError."""
+    listed = json.loads(_docker(*COMPOSE, "config", "--format", "json"))["services"].values()
+    services = [service for service in listed if not set(EXTRAS).intersection(service.get("profiles", ()))]
     built = {service["image"] for service in services if "build" in service}
     every = dict.fromkeys(service["image"] for service in services)
     return Images(

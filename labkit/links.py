@@ -14,8 +14,10 @@ _SUMMARIES = {
     ("tracker", "http"): "health and metrics",
     ("notifier", "http"): "health and metrics",
     ("api", "http"): "uploads and jobs",
+    ("prometheus", "http"): "metrics and alerts",
+    ("grafana", "http"): "metrics as pictures",
 }
-MAIN = ("api", "rabbitmq management", "object-store")
+MAIN = ("api", "rabbitmq management", "object-store", "prometheus", "grafana")
 
 
 @dataclass(frozen=True)

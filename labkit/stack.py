@@ -11,7 +11,7 @@ from services.common.topology import IMAGE_POOLS, Layout, consumed_by
 # A typing error such as `scale 300` must not drown a laptop.
 MAX_INSTANCES = 50
 
-Readiness = Literal["health", "broker", "store", "database"]
+Readiness = Literal["health", "broker", "store", "database", "prometheus", "grafana"]
 Extra = Literal["dashboard", "observability"]
 
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
@@ -51,7 +51,7 @@ class Service:
     command: arguments after the Python interpreter; empty means that each runtime brings its own program.
     ports: the first is the main one, and replicas count up from it; a program without any takes a free port.
     readiness: health = GET /health answers 200; broker = clients are accepted; store = S3 answers;
-    database = PostgreSQL answers.
+    database = PostgreSQL answers; prometheus, grafana = it says of itself that it is ready.
     needs: services that are started, and ready, before this one.
     outside: the setting that names a server run by somebody else; when set, the service is not started.
     layout: the only layout in which it runs; empty means both.
@@ -142,6 +142,15 @@ SERVICES = (
         scalable=True,
         reads=("LAB_LAYOUT",),
     ),
+    Service(
+        "prometheus",
+        "collects metrics, evaluates alerts",
+        ports=(Port("http", 9190, docker=9090),),
+        readiness="prometheus",
+        needs=("tracker",),
+        extra="observability",
+        reads=(),
+    ),
 )
 
 POSTGRES = Service(
@@ -157,8 +166,18 @@ def _on_docker(service: Service) -> Service:
     return replace(service, needs=(*service.needs, POSTGRES.name)) if reads_jobs else service
 
 
-DOCKER_SERVICES = (POSTGRES, *map(_on_docker, SERVICES))
-"""The same on Docker, where the job table has a server of its own; docker-compose.yml is held to this."""
+GRAFANA = Service(
+    "grafana",
+    "draws what Prometheus has collected",
+    ports=(Port("http", 3000, docker=3000),),
+    readiness="grafana",
+    needs=("prometheus",),
+    extra="observability",
+)
+
+DOCKER_SERVICES = (POSTGRES, *map(_on_docker, SERVICES), GRAFANA)
+"""The same on Docker, where the job table has a server of its own, and Grafana is a matter of an image;
+docker-compose.yml is held to this."""
 
 
 def port_variable(service: Service, port: Port) -> str:

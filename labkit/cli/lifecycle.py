@@ -25,7 +25,7 @@ from labkit.control.marks import mark
 from labkit.errors import MissingProgram
 from labkit.links import main_links
 from labkit.settings import program_settings
-from labkit.stack import SERVICES, WORKER, WORKERS, Options, find_layout, layout_in
+from labkit.stack import DOCKER_SERVICES, WORKER, WORKERS, Options, find_layout, layout_in
 from labkit.views.links import next_steps, ready
 from labkit.views.style import duration, plural
 from labkit.words import command
@@ -128,7 +128,9 @@ def up(
 def _extras(only: Sequence[str], **asked: bool | None) -> dict[str, bool]:
     """Return which extras were asked for; whoever names one of their services alone wants it, too."""
     named: dict[str, bool] = {}
-    named.update((service.extra, True) for service in SERVICES if service.extra and service.name in only)
+    named.update(
+        (service.extra, True) for service in DOCKER_SERVICES if service.extra and service.name in only
+    )
     return named | {name: wanted for name, wanted in asked.items() if wanted is not None}
 
 

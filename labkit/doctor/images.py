@@ -8,7 +8,7 @@ from labkit import words
 from labkit.doctor import registry
 from labkit.doctor.check import Result, Results
 from labkit.doctor.engine import ask
-from labkit.doctor.project import setting
+from labkit.doctor.project import EXTRAS, setting
 
 OWN = "queue-lab/"
 """What the names of images begin with that are built here."""
@@ -28,6 +28,23 @@ def references() -> List[str]:
     return list(dict.fromkeys([_filled(name) for name in compose] + bases))
 
 
+def extras() -> List[str]:
+    """Return the images of services that have to be asked for."""
+    try:
+        text = (words.ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    except OSError:
+        return []
+    services = re.split(r"^(?=  [\w-]+:\s*$)", text, flags=re.MULTILINE)
+    asked_for = [
+        one
+        for one in services
+        if re.search(rf"^    profiles: \[({'|'.join(set(EXTRAS.values()))})\]", one, re.MULTILINE)
+    ]
+    found = [re.search(r"^    image:\s*(\S+)", one, flags=re.MULTILINE) for one in asked_for]
+    names = [_filled(image.group(1)) for image in found if image]
+    return [name for name in names if not name.startswith(OWN)]
+
+
 def present(name: str) -> Optional[int]:
     """Return the size of an image that is on this machine, bytes; None if it is not."""
     said = ask("image", "inspect", "--format", "{{.Size}}", name)
@@ -43,17 +60,30 @@ def check_images(sizes: Sizes) -> Results:
     """Check each image; registries are asked only for what is not here, all at once."""
     built = any(size for name, size in sizes.items() if name.startswith(OWN))
     bases = set(_found(r"^FROM\s+(?:--\S+\s+)*(\S+)", "services/Dockerfile"))
+    spare = extras()
     wanted = [
         name
         for name, size in sizes.items()
-        if size is None and not name.startswith(OWN) and not (built and name in bases)
+        if size is None and name not in spare and not name.startswith(OWN) and not (built and name in bases)
     ]
     offered = _offers(wanted)
-    return [_result(name, size, offered, needed=name in wanted) for name, size in sizes.items()]
+    return [
+        _spare(name, size) if name in spare else _result(name, size, offered, needed=name in wanted)
+        for name, size in sizes.items()
+    ]
+
+
+def _spare(name: str, size: Optional[int]) -> Result:
+    if size is not None:
+        return _result(name, size, {}, needed=False)
+    fix = words.command("up --observability")
+    return Result(
+        _short(name), ok=None, detail=f"{name} is fetched when it is asked for", fix=fix, optional=True
+    )
 
 
 def _result(name: str, size: Optional[int], offered: Dict[str, Optional[bool]], *, needed: bool) -> Result:
-    short = "image " + name.split(":", maxsplit=1)[0].rpartition("/")[2]
+    short = _short(name)
     if size is not None:
         return Result(short, ok=True, detail=f"{name} is here, {size / 1e6:.0f} MB")
     if name.startswith(OWN):
@@ -68,6 +98,10 @@ def _result(name: str, size: Optional[int], offered: Dict[str, Optional[bool]], 
         return Result(short, ok=False, detail=f"{name} is not here, and its registry has none", fix=fix)
     server = registry.server(name)
     return Result(short, ok=False, detail=f"{name} is not here, and {server} does not answer", fix=fix)
+
+
+def _short(name: str) -> str:
+    return "image " + name.split(":", maxsplit=1)[0].rpartition("/")[2]
 
 
 def _offers(names: List[str]) -> Dict[str, Optional[bool]]:

@@ -6,7 +6,7 @@ import sys
 from typing import List, Optional
 
 from labkit import words
-from labkit.doctor.check import Result
+from labkit.doctor.check import Result, only_noted
 from labkit.doctor.holders import holder
 from labkit.doctor.project import HIGHEST_OFFSET, Project
 
@@ -15,8 +15,16 @@ OFFSET_STEP = 100
 
 
 def check_ports(project: Project, *, up: bool) -> List[Result]:
-    """Check each port of the project; `up` says that its stack answers."""
-    return [check_port(service, project, up=up) for service in project.ports]
+    """Check each port of the project; `up` says that its stack answers.
+
+    Who holds a port of something that was not asked for is worth a note.
+    """
+    results = []  # type: List[Result]
+    for service in project.ports:
+        spare = project.may_lack(service)
+        result = check_port(service, project, up=up and not spare)
+        results += only_noted([result]) if spare else [result]
+    return results
 
 
 def check_port(service: str, project: Project, *, up: bool) -> Result:

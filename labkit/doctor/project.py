@@ -3,7 +3,7 @@
 import json
 import os
 from pathlib import Path
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 from labkit import words
 from labkit.install.errors import LabError
@@ -23,7 +23,8 @@ LOCAL_PORTS = {
     "metrics": 15792,
     "distribution": 25772,
     "epmd": 4469,
-}  # before the offset; the last five are the private RabbitMQ's
+    "prometheus": 9190,
+}  # before the offset; the five from rabbitmq on are the private RabbitMQ's
 DOCKER_PORTS = {
     "api": 8000,
     "object store": 9000,
@@ -31,8 +32,11 @@ DOCKER_PORTS = {
     "rabbitmq": 5672,
     "management": 15672,
     "metrics": 15692,
+    "prometheus": 9090,
+    "grafana": 3000,
 }
 PORTS = {LOCAL: LOCAL_PORTS, DOCKER: DOCKER_PORTS}
+EXTRAS = {"prometheus": "observability", "grafana": "observability"}  # ports of what has to be asked for
 HIGHEST_OFFSET = 39536
 
 
@@ -43,6 +47,11 @@ class Project(NamedTuple):
     offset: int
     started: bool = False  # the runtime has a record of it: `up` was run, and `down` was not
     runtime: str = LOCAL
+    extras: Tuple[str, ...] = ()  # parts of the stack that were asked for
+
+    def may_lack(self, service: str) -> bool:
+        """Tell whether the stack does without this service: it has to be asked for, and was not."""
+        return service in EXTRAS and EXTRAS[service] not in self.extras
 
     @property
     def state_dir(self) -> Path:
@@ -73,7 +82,9 @@ def read_project(name: Optional[str] = None, offset: Optional[int] = None) -> Pr
     record = _record(name)
     chosen = offset if offset is not None else setting("LAB_PORT_OFFSET") or _kept(name)
     runtime = DOCKER if record.get("runtime") == DOCKER else LOCAL
-    return Project(name, _number(record.get("port_offset", chosen)), bool(record), runtime)
+    return Project(
+        name, _number(record.get("port_offset", chosen)), bool(record), runtime, _asked_for(record)
+    )
 
 
 def setting(name: str) -> str:
@@ -96,6 +107,13 @@ def _record(name: str) -> Dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}
+
+
+def _asked_for(record: Dict[str, Any]) -> Tuple[str, ...]:
+    """Return the extras of a stack that is up."""
+    options = record.get("options")
+    extras = options.get("extras") if isinstance(options, dict) else None
+    return tuple(name for name, wanted in extras.items() if wanted) if isinstance(extras, dict) else ()
 
 
 def _kept(name: str) -> int:

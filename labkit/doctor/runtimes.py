@@ -7,6 +7,7 @@ from labkit import words
 from labkit.doctor import brokers, engine, images
 from labkit.doctor.check import Result, Results, only_noted, passed
 from labkit.doctor.project import DOCKER, LOCAL, Project, setting
+from labkit.install import packages, programs
 
 
 class Choice(NamedTuple):
@@ -21,7 +22,7 @@ def check_runtimes(choice: Choice, docker: Results) -> Results:
     server = [brokers.check_rabbitmq()]
     picked = Result("runtime", ok=True, detail=f"up takes {choice.runtime}: {choice.why}")
     if choice.runtime == LOCAL:
-        return [*server, *only_noted(docker), picked]
+        return [*server, check_prometheus(), *only_noted(docker), picked]
     return [*only_noted(server), *docker, picked, *(_given() if passed(docker) else [])]
 
 
@@ -45,10 +46,22 @@ def check_docker() -> Results:
     return [found, engine.check_compose()] if found.ok else [found]
 
 
+def check_prometheus() -> Result:
+    """Tell whether Prometheus is installed; the stack runs without it."""
+    found = programs.find("prometheus")
+    if found:
+        return Result("Prometheus", ok=True, detail=found)
+    fix = packages.command(programs.PROGRAMS["prometheus"].need)
+    detail = "not installed; only up --observability needs it"
+    return Result("Prometheus", ok=None, detail=detail, fix=fix, optional=True)
+
+
 def _given() -> Results:
     """Check what the engine was given, and the images."""
     told, sizes = engine.facts(), images.sizes()
-    room_gb = images.ROOM_GB if None in sizes.values() else engine.LEAST_GB
+    spare = images.extras()
+    missing = [name for name, size in sizes.items() if size is None and name not in spare]
+    room_gb = images.ROOM_GB if missing else engine.LEAST_GB
     return [engine.check_memory(told), engine.check_disk(told, room_gb), *images.check_images(sizes)]
 
 

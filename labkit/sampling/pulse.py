@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -12,8 +11,9 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from labkit.sampling.management import QueueCounts
 from services.common.broker import Broker, Delivery
-from services.common.errors import BadMessage, BrokerUnavailable
+from services.common.errors import BrokerUnavailable
 from services.common.messages import Heartbeat
+from services.common.roster import Roster
 from services.common.topology import CONTROL, EVENTS, HEARTBEAT
 
 ANSWER_S = 1.0
@@ -28,7 +28,7 @@ class Pulse:
     def __init__(self, broker: Broker, portal: BlockingPortal) -> None:
         self._broker = broker
         self._portal = portal
-        self._heard: dict[str, tuple[float, Heartbeat]] = {}
+        self._roster = Roster(FRESH_S)
         self._changed = threading.Condition()
         self._faults_changed = False
         self._subscribed = False
@@ -36,16 +36,13 @@ class Pulse:
 
     def beats(self) -> dict[str, Heartbeat]:
         """Return the newest heartbeat of each worker that is heard."""
-        oldest = time.monotonic() - FRESH_S
-        with self._changed:
-            self._heard = {name: heard for name, heard in self._heard.items() if heard[0] > oldest}
-            return {name: beat for name, (_, beat) in self._heard.items()}
+        return {heard.beat.instance: heard.beat for heard in self._roster.present()}
 
     def wait_for(self, names: Iterable[str], within_s: float) -> None:
         """Wait until all these workers have been heard, or the time is over."""
         wanted = set(names)
         with self._changed:
-            self._changed.wait_for(lambda: wanted <= self._heard.keys(), within_s)
+            self._changed.wait_for(lambda: wanted <= self.beats().keys(), within_s)
 
     def faults_changed(self) -> bool:
         """Tell whether faults were announced since the last call."""
@@ -62,13 +59,9 @@ class Pulse:
         if delivery.routing_key == CONTROL:
             self._faults_changed = True
             return
-        try:
-            beat = Heartbeat.decode(delivery.body)
-        except BadMessage:
-            return
-        with self._changed:
-            self._heard[beat.instance] = (time.monotonic(), beat)
-            self._changed.notify_all()
+        if self._roster.take(delivery.body):
+            with self._changed:
+                self._changed.notify_all()
 
     async def subscribe(self) -> None:
         """Begin to listen; a broker that does not answer is heard as soon as it does."""

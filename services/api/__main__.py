@@ -26,7 +26,7 @@ async def serve(settings: ApiSettings, stop: asyncio.Event) -> None:
     if settings.auth == "required" and admin_password:
         background.append(asyncio.create_task(parts.accounts.keep_admin(admin_password)))
     async with broker:
-        async with serving(build(parts), settings), parts.listeners:
+        async with serving(build(parts), settings), parts.listeners, parts.roster:
             await stop.wait()
         await parts.publisher.drain()
         await parts.objects.drain()

@@ -229,6 +229,72 @@ class Depth(_Answer):
     consumers: int
 
 
+class Worker(_Answer):
+    """What a worker does, by its newest heartbeat."""
+
+    instance: str
+    host: str
+    state: Literal["idle", "busy", "stopping"]
+    queues: list[str]
+    job_ids: list[str]
+    stage: str | None
+    done: int
+    failed: int
+    retried: int
+    prefetch: int
+    concurrency: int
+    started_at: str
+    silent_s: float
+
+
+class Workers(_Answer):
+    """The workers that are heard."""
+
+    workers: list[Worker]
+
+
+class FaultsAnswer(_Answer):
+    """What goes wrong on purpose."""
+
+    active: bool
+    fail_rate: float
+    delays_s: dict[str, float]
+    store_latency_s: float
+
+
+class Argument(_Answer):
+    """One argument of an operation; `many` stands for any number of them."""
+
+    name: str
+    default: str | None
+    required: bool
+    many: bool
+
+
+class OperationAnswer(_Answer):
+    """What can be done to an image."""
+
+    name: str
+    summary: str
+    examples: list[str]
+    arguments: list[Argument]
+
+
+class Operations(_Answer):
+    """All that can be done to an image, and how much of it one job may ask for."""
+
+    operations: list[OperationAnswer]
+    default: str
+    max_operations: int
+
+
+class Checked(_Answer):
+    """Operations as they were understood, one by one and as one text."""
+
+    operations: list[str]
+    canonical: str
+
+
 class Queues(_Answer):
     """The queues."""
 

@@ -35,14 +35,17 @@ from services.api.routes import (
     direct,
     dlq,
     events,
+    faults,
     gallery,
     index,
     jobs,
+    operations,
     queues,
     sns,
     text,
     uploads,
     webhooks,
+    workers,
 )
 from services.api.rows import Rows
 from services.api.senders import Senders
@@ -51,6 +54,7 @@ from services.common import metrics
 from services.common.broker import Broker
 from services.common.health import blocking_check, broker_check, health_routes
 from services.common.jobs import JobStore
+from services.common.roster import ListeningRoster
 from services.common.storage import ObjectStore
 from services.common.tokens import Tokens
 
@@ -68,7 +72,10 @@ ENDLESS = ("/events",)
 TITLE = "Queue Lab API"
 VERSION = "0.1.0"
 
-MODULES = (auth, uploads, direct, batches, text, webhooks, jobs, events, gallery, sns, queues, index)
+MODULES = (
+    *(auth, uploads, direct, batches, text, webhooks, jobs, events, gallery, sns),
+    *(operations, queues, workers, faults, index),
+)
 
 # What pages of other origins may send and read, where LAB_ALLOWED_ORIGINS lets them in.
 SENT = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID")
@@ -97,6 +104,7 @@ def assemble(settings: ApiSettings, broker: Broker, store: ObjectStore, table: J
         ),
         letters=Letters(broker, settings.layout),
         listeners=Listeners(Feed(broker, rows), settings),
+        roster=ListeningRoster(broker),
         direct=Direct(
             objects,
             rows,

@@ -21,6 +21,7 @@ from services.api.rows import Rows
 from services.api.senders import Senders
 from services.api.settings import ApiSettings
 from services.common.broker import Broker
+from services.common.roster import ListeningRoster
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Context:
     forms: FormReader
     letters: Letters
     listeners: Listeners
+    roster: ListeningRoster
     direct: Direct
     senders: Senders
     gate: Gate

@@ -25,7 +25,7 @@ from services.api.rows import Rows
 from services.common import metrics
 from services.common.errors import DatabaseUnavailable, ObjectMissing, QueueLabError
 from services.common.jobs import JobRow, NewJob
-from services.common.jobs.uploads import Claim, Upload
+from services.common.jobs.uploads import EXPIRED, REFUSED, Claim, Upload
 from services.common.storage import ObjectStore, original_key, upload_key
 from services.worker.processors import ImageError, inspect
 
@@ -39,9 +39,6 @@ GRACE_S = 60.0
 """A PUT may begin in the last moment of its URL."""
 SWEEP_S = 5.0
 SWEPT_AT_ONCE = 100
-
-EXPIRED = "upload_expired"
-REFUSED = "upload_refused"
 
 
 @dataclass(frozen=True, slots=True)

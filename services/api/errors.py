@@ -111,6 +111,7 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
             429,
             "Try again after Retry-After seconds; LAB_LOGIN_RATE and LAB_UPLOAD_RATE say what is allowed.",
         ),
+        "faults_unreadable": Problem(500, "Write them anew: labctl chaos clear"),
         "internal_error": Problem(500, "This is a fault of the API; its log has the details."),
         "broker_unavailable": Problem(503, "Nothing was accepted. Start RabbitMQ, then send it again."),
         "broker_blocked": Problem(

@@ -38,6 +38,8 @@ TOO_SLOW = "nothing was read for {:g} s; connect again, from the last change tha
 # https://www.iana.org/assignments/websocket/websocket.xhtml
 RESTARTS, LATER, UNAUTHORIZED = 1012, 1013, 3000
 
+TRANSPORTS = ("sse", "ws")
+
 
 class Listeners:
     """The listeners of one API."""
@@ -53,6 +55,8 @@ class Listeners:
 
     async def __aenter__(self) -> Self:
         """Begin."""
+        for transport in TRANSPORTS:
+            metrics.listeners.labels(transport)  # shown at zero
         await self.feed.__aenter__()
         return self
 

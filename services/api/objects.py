@@ -71,6 +71,10 @@ class Objects:
                 working.add_done_callback(lambda late: late.exception())  # nobody else asks for it
                 raise StorageUnavailable(f"no answer from the store in {self._timeout_s:g} s") from None
 
+    async def look(self, work: Callable[[ObjectStore], ResultT]) -> ResultT:
+        """Return what a look at the store comes to; it does not wait behind a burst of uploads."""
+        return await _run(self._readers, lambda: work(self._store))
+
     def presigned_put(self, key: str, headers: Mapping[str, str], expires_s: int) -> str:
         """Return a URL to which anybody may PUT this object with these headers, for so many seconds."""
         return self._store.presigned_put(key, headers, expires_s)

@@ -1,11 +1,20 @@
-"""The operations of a request as canonical text."""
+"""The operations of a request as canonical text, and the catalogue of those there are."""
 
 from __future__ import annotations
 
 import functools
+import inspect
+from typing import Any
 
 from services.api.errors import ApiError
-from services.worker.processors import BadOperation, format_operations, parse_operations
+from services.worker.processors import (
+    BadOperation,
+    Operation,
+    catalogue,
+    format_operations,
+    grammar,
+    parse_operations,
+)
 
 MAX_OPERATIONS = 1000
 
@@ -29,3 +38,34 @@ def _parsed(text: str) -> tuple[str, float]:
     if len(formatted) > MAX_OPERATIONS:
         raise BadOperation(f"These operations are longer than {MAX_OPERATIONS} characters. Send fewer.")
     return formatted, sum(operation.pause_s for operation in operations)
+
+
+@functools.cache
+def catalogue_view() -> dict[str, Any]:
+    """Return what can be asked for, in the words of the operations themselves."""
+    return {
+        "operations": [_operation_view(kind) for kind in catalogue().values()],
+        "default": grammar.DEFAULT,
+        "max_operations": grammar.MAX_OPERATIONS,
+    }
+
+
+def _operation_view(kind: type[Operation]) -> dict[str, Any]:
+    [summary, *_] = inspect.cleandoc(kind.__doc__ or "").splitlines()
+    return {
+        "name": kind.name,
+        "summary": summary,
+        "examples": kind.usage.split(" or "),
+        "arguments": [_argument_view(each) for each in inspect.signature(kind.parse).parameters.values()],
+    }
+
+
+def _argument_view(argument: inspect.Parameter) -> dict[str, Any]:
+    """Return an argument; `parse` has "" where a value must be given, and None where none may be."""
+    default = argument.default
+    return {
+        "name": argument.name,
+        "default": default if isinstance(default, str) and default else None,
+        "required": default == "",
+        "many": argument.kind is inspect.Parameter.VAR_POSITIONAL,
+    }

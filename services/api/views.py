@@ -9,8 +9,10 @@ from typing import Any
 from services.api.answers import WebhookStatus
 from services.api.intake import Receipt
 from services.api.letters import Letter
+from services.common.control import Faults
 from services.common.jobs import JobRow
 from services.common.messages import Change, Clock, Kind, Stage, WebhookAttempt
+from services.common.roster import Heard
 
 _STAGES: tuple[tuple[str, Stage, Stage], ...] = (
     ("accept", "accepted", "published"),
@@ -130,6 +132,31 @@ def attempt_view(attempt: WebhookAttempt) -> dict[str, Any]:
         "error_message": attempt.error_message,
         "retry_in_s": attempt.retry_in_s,
     }
+
+
+def worker_view(heard: Heard) -> dict[str, Any]:
+    """Return one worker as it was heard last."""
+    beat = heard.beat
+    return {
+        "instance": beat.instance,
+        "host": beat.host,
+        "state": beat.state,
+        "queues": list(beat.queues),
+        "job_ids": list(beat.job_ids),
+        "stage": beat.stage or None,
+        "done": beat.done,
+        "failed": beat.failed,
+        "retried": beat.retried,
+        "prefetch": beat.prefetch,
+        "concurrency": beat.concurrency,
+        "started_at": iso(beat.started_at),
+        "silent_s": round(heard.silent_s, 3),
+    }
+
+
+def faults_view(faults: Faults) -> dict[str, Any]:
+    """Return what goes wrong on purpose."""
+    return {"active": faults.active, **faults.model_dump(exclude={"version"})}
 
 
 def _webhook_status(row: JobRow, attempts: Sequence[WebhookAttempt]) -> WebhookStatus:

@@ -208,6 +208,9 @@ class Changes(Message):
 
     after: int = Field(default=0, ge=0, description="seq of the latest change before these; 0: there is none")
     rows: tuple[Change, ...] = Field(default=(), description="each job once, in the order of seq")
+    ended: tuple[JobId, ...] = Field(
+        default=(), description="those of these jobs that this commit moved to completed or failed"
+    )
 
 
 class Heartbeat(Message):

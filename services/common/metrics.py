@@ -14,6 +14,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from services.common.errors import ObjectMissing, StorageUnavailable
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_LATENCIES = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 7.5, 10, 15, 20, 30, 45, 60, 120, 300)
 
 messages_produced = Counter("messages_produced_total", "Messages published and confirmed.", ["routing_key"])
 messages_consumed = Counter("messages_consumed_total", "Messages taken from a queue.", ["queue"])
@@ -33,6 +34,12 @@ storage_operations = Counter(
 stage_seconds = Histogram(
     "stage_duration_seconds", "Time a job spent in a stage.", ["stage"], buckets=_SECONDS
 )
+jobs_ended = Counter(
+    "jobs_ended_total", "Ends of jobs, as the job table moved.", ["kind", "outcome", "reason"]
+)
+job_latency = Histogram(
+    "job_latency_seconds", "From acceptance, or replay, to the end.", ["kind", "outcome"], buckets=_LATENCIES
+)
 worker_busy_seconds = Counter("worker_busy_seconds_total", "Time with at least one job in hand.")
 worker_jobs_in_hand = Gauge("worker_jobs_in_hand", "Jobs delivered and not acknowledged.")
 listeners = Gauge("listeners", "Live connections to /events and /ws.", ["transport"])
@@ -42,6 +49,7 @@ webhook_attempts = Counter("webhook_attempts_total", "Webhooks posted, by what b
 webhook_seconds = Histogram(
     "webhook_duration_seconds", "From the connection to the receiver's answer.", buckets=_SECONDS
 )
+program_info = Gauge("program_info", "1, with the program's names as labels.", ["program", "name"])
 
 
 @functools.cache

@@ -16,7 +16,7 @@ import uvicorn
 from pydantic import ValidationError
 from starlette.types import ASGIApp
 
-from services.common import logs, naming
+from services.common import logs, metrics, naming
 from services.common.errors import QueueLabError
 from services.common.settings import DoorSettings, ProgramSettings
 
@@ -35,6 +35,7 @@ Main = Callable[[asyncio.Event], Awaitable[None]]
 def run(settings: ProgramSettings, program: str, main: Main) -> int:
     """Run a program until a signal; return its exit status: 0 after a graceful end, 1 after a failure."""
     logs.configure(settings.log_level, settings.instance)
+    metrics.program_info.labels(program, settings.instance).set(1)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_until_signal(main, program))

@@ -13,6 +13,7 @@ import logging
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import get_args
 
 from services.common import dead_letters, metrics
 from services.common.broker import Broker, Delivery, Subscription
@@ -59,6 +60,8 @@ class Courier:
 
     async def start(self) -> None:
         """Begin to consume."""
+        for outcome in get_args(WebhookOutcome):
+            metrics.webhook_attempts.labels(outcome)  # shown at zero: a rate needs the value before the first
         self._subscription = await self._broker.consume(NOTIFIER_WEBHOOKS, self.handle, prefetch=PREFETCH)
 
     async def stop(self) -> None:

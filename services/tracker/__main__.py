@@ -14,7 +14,9 @@ from services.common.errors import DatabaseUnavailable
 from services.common.health import blocking_check, health_routes, settled_check
 from services.common.jobs import JobStore
 from services.common.program import read, run, serving
+from services.common.roster import ListeningRoster
 from services.tracker.settings import TrackerSettings
+from services.tracker.targets import targets_route
 from services.tracker.tracker import RETRY_S, Tracker
 from services.tracker.webhooks import WebhookLog
 
@@ -41,7 +43,9 @@ async def track(settings: TrackerSettings, stop: asyncio.Event) -> None:
         "broker": settled_check(broker),
         "database": blocking_check(store.ping, "the job table answers"),
     }
-    async with broker, serving(Starlette(routes=health_routes(checks)), settings):
+    roster = ListeningRoster(broker)
+    app = Starlette(routes=[*health_routes(checks), targets_route(roster)])
+    async with broker, serving(app, settings), roster:
         tracker = Tracker(broker, store, instance=settings.instance, batch=settings.commit_batch)
 
         webhooks = WebhookLog(broker, store, instance=settings.instance)

@@ -29,6 +29,7 @@ from services.common.topology import (
     TRACKER_EVENTS,
     TRACKER_WEBHOOKS,
 )
+from services.tracker import outcomes
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class Tracker:
 
     async def start(self) -> None:
         """Begin to consume."""
+        outcomes.prepare()
         await self._broker.consume(TRACKER_EVENTS, self.take_event, prefetch=2 * self._batch)
         await self._broker.consume(TRACKER_DEAD, self.take_dead_letter, prefetch=DEAD_PREFETCH)
 
@@ -126,6 +128,7 @@ class Tracker:
             for pending in batch:
                 pending.delivery.ack()
             log.debug("events_applied", extra={"events": len(batch), "changes": len(changes.rows)})
+            outcomes.count(changes)
             if changes.rows:
                 await self._tell(changes)
 

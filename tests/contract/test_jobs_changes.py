@@ -123,3 +123,13 @@ def test_changes_are_read_as_wanted(jobs: JobStore) -> None:
     ):
         assert [change.job_id for change in jobs.changes(0, wanted, 10)] == found
         assert [change.job_id for change in told if wanted.fits(change)] == found
+
+
+def test_a_commit_says_which_jobs_it_ended(jobs: JobStore) -> None:
+    """An end counts in the commit that moved the row: not when it is told again, nor when a notice comes."""
+    one, two, three = new_id(), new_id(), new_id()
+    ends = [event("job.completed", one), event("job.failed", two), event("job.started", three)]
+    assert jobs.apply([*ends, event("job.notified", one)]).ended == (one, two)
+    assert jobs.apply([*ends, event("job.notified", two)]).ended == ()
+    assert jobs.apply([event("job.queued", two, generation=2)]).ended == ()
+    assert jobs.apply([event("job.completed", two, generation=2)]).ended == (two,)

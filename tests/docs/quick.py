@@ -25,6 +25,8 @@ from services.common import metrics
 SERVICES_ROOT = Path(metrics.__file__).parents[1]
 PROGRAMS = ("api", "worker", "tracker", "notifier")
 HELPERS = {"consumed": "messages_consumed", "storage_call": "storage_operations"}
+EVERYWHERE = ("program_info",)
+"""What each program says of itself as it begins, in services/common/program.py."""
 SUMMARY = 60
 
 HEAD = """\
@@ -231,6 +233,8 @@ def _metrics() -> Iterator[str]:
 
 def counted_by(variable: str) -> Sequence[str]:
     """Return the programs that count a metric, found in their text."""
+    if variable in EVERYWHERE:
+        return PROGRAMS
     names = {variable, *(helper for helper, metric in HELPERS.items() if metric == variable)}
     used = re.compile(rf"metrics\.({'|'.join(names)})\b")
     return [

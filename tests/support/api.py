@@ -173,7 +173,7 @@ def running(
         async with make() as memory:
             memory.declare(EVENTS)
             parts = assemble(wanted, memory, memory_store, table)
-            async with serving(build(parts), wanted) as url, parts.listeners:
+            async with serving(build(parts), wanted) as url, parts.listeners, parts.roster:
                 ready.set_result(Api(url, memory, memory_store, table, loop, end, parts))
                 await loop.run_in_executor(None, stop.wait)
             await parts.publisher.drain()

@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from services.common.jobs import NewJob
-from services.common.messages import Event, Job, JobEvent, Output, WebhookAttempt
+from services.common.messages import Event, Heartbeat, Job, JobEvent, Output, WebhookAttempt
 
 _numbers = itertools.count(1)
 
@@ -107,3 +107,23 @@ def attempt(job_id: str, number: int = 1, **changes: Any) -> WebhookAttempt:  # 
         "retry_in_s": 1.0,
     }
     return WebhookAttempt(**(fields | changes))
+
+
+def heartbeat(instance: str = "worker-1", **changes: Any) -> Heartbeat:  # noqa: ANN401  (any field)
+    """Return what a worker says that has done nothing yet."""
+    fields: dict[str, Any] = {
+        "instance": instance,
+        "host": "here",
+        "pid": 1,
+        "url": "http://127.0.0.1:1",
+        "at": 1.0,
+        "started_at": 0.5,
+        "queues": ("image.jobs",),
+        "prefetch": 1,
+        "concurrency": 1,
+        "state": "idle",
+        "done": 0,
+        "failed": 0,
+        "retried": 0,
+    }
+    return Heartbeat(**(fields | changes))

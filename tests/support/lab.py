@@ -34,6 +34,7 @@ from services.common.messages import Event, Heartbeat, Job
 from services.common.program import serving
 from services.common.testing import MemoryBroker, MemoryStore
 from services.common.topology import declarations
+from tests.support.examples import heartbeat
 from tests.support.ports import free_offset
 
 BEAT_S = 0.01
@@ -159,21 +160,13 @@ class World:
 
     def heartbeat(self, instance: str) -> Heartbeat:
         """Say what a worker says once a second."""
-        return Heartbeat(
-            instance=instance,
-            host="here",
-            pid=1,
-            url="http://127.0.0.1:1",
+        held = self.held.get(instance, ())
+        return heartbeat(
+            instance,
             at=time.time(),
-            started_at=0,
             queues=("text.jobs",),
-            prefetch=1,
-            concurrency=1,
-            state="busy" if self.held.get(instance) else "idle",
-            job_ids=self.held.get(instance, ()),
-            done=0,
-            failed=0,
-            retried=0,
+            state="busy" if held else "idle",
+            job_ids=held,
         )
 
     @contextmanager
@@ -189,6 +182,7 @@ class World:
             with (
                 portal.wrap_async_context_manager(serving(build(parts), settings)),
                 portal.wrap_async_context_manager(parts.listeners),
+                portal.wrap_async_context_manager(parts.roster),
             ):
                 complete = functools.partial(self._complete, broker)
                 portal.call(lambda: broker.consume("image.jobs", complete, prefetch=1))

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from labkit.project import Project
 from labkit.runtime.credentials import Credentials
 from labkit.runtime.local.broker import Node
+from labkit.runtime.local.prometheus import LIMITS
 from labkit.stack import DOCKER_SERVICES, Port, Service, find_service, port_variable
 from tests.docs.render import PER_INSTANCE, PROGRAMS
 from tests.support.compose import ROOT, compose_file, defaults, memory_bytes
@@ -51,7 +52,11 @@ def test_the_services_are_those_of_the_table() -> None:
 
 def test_each_program_has_its_command(service: Service, entry: dict[str, Any]) -> None:
     """One image, one command a program; servers of others bring their own."""
-    assert entry.get("command", []) == (["python", *service.command] if service.command else [])
+    command = entry.get("command", [])
+    if service.readiness == "prometheus":
+        assert set(LIMITS) < set(command)
+    else:
+        assert command == (["python", *service.command] if service.command else [])
     assert service.env.items() <= entry.get("environment", {}).items()
 
 
@@ -78,9 +83,10 @@ def test_a_service_waits_for_what_it_needs(service: Service, entry: dict[str, An
     assert entry.get("depends_on", {}) == dict.fromkeys(service.needs, healthy)
 
 
-def test_pools_start_with_their_profile_only(service: Service, entry: dict[str, Any]) -> None:
-    """Without a profile the stack has the layout single."""
-    assert entry.get("profiles", []) == (["per-operation"] if service.layout == "per-operation" else [])
+def test_pools_and_extras_start_with_their_profile_only(service: Service, entry: dict[str, Any]) -> None:
+    """Without a profile the stack has the layout single, and nothing that has to be asked for."""
+    pool = ["per-operation"] if service.layout == "per-operation" else []
+    assert entry.get("profiles", []) == ([service.extra] if service.extra else pool)
 
 
 def test_every_setting_reaches_its_program(service: Service, entry: dict[str, Any]) -> None:
@@ -131,7 +137,7 @@ def test_the_kits_own_programs_have_no_rights(name: str) -> None:
 def test_images_of_others_are_pinned() -> None:
     """A class next year gets the versions of this year."""
     images = [entry["image"] for name, entry in _services().items() if name not in PROGRAM_NAMES]
-    assert all(re.fullmatch(r"[\w/]+:\d[\w.-]*", image) for image in images)
+    assert all(re.fullmatch(r"[\w/]+:v?\d[\w.-]*", image) for image in images)
 
 
 def test_the_broker_knows_its_memory() -> None:

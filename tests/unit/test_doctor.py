@@ -18,7 +18,7 @@ from labkit.doctor import machine, passed, ports, stack, usage, view
 from labkit.doctor.check import Result
 from labkit.doctor.holders import STACK_MARK, holder
 from labkit.doctor.picture import make_png, png_size
-from labkit.doctor.project import DOCKER, LOCAL, PORTS, Project, read_project
+from labkit.doctor.project import DOCKER, EXTRAS, LOCAL, LOCAL_PORTS, PORTS, Project, read_project
 from labkit.install.errors import LabError
 from labkit.runtime import record
 
@@ -114,6 +114,18 @@ def test_port_of_the_own_stack_is_well(project: str, *, expected: bool) -> None:
     assert ("--port-offset" in result.fix) is not expected
 
 
+@pytest.mark.parametrize(("extras", "word"), [((), "note"), (("observability",), "failed")])
+def test_a_port_of_what_was_not_asked_for_is_a_note(
+    listener: socket.socket, extras: tuple[str, ...], word: str
+) -> None:
+    """Another Prometheus at that port is in the way only of who wants one."""
+    offset = listener.getsockname()[1] - LOCAL_PORTS["prometheus"]
+    found = ports.check_ports(Project("nobody", offset, extras=extras), up=False)
+    [result] = [result for result in found if "prometheus" in result.name]
+    assert result.word == word
+    assert "held by" in result.detail
+
+
 def test_offered_offset_has_free_ports() -> None:
     """The offset that is offered is one at which the stack can start."""
     offset = ports.free_offset(Project("default", 0))
@@ -155,6 +167,11 @@ def test_bad_offset_is_an_error(monkeypatch: pytest.MonkeyPatch, offset: str) ->
             Project("default", 200, started=True),
         ),
         ('{"port_offset": 200, "runtime": "docker"}', Project("default", 200, started=True, runtime=DOCKER)),
+        (
+            '{"options": {"extras": {"observability": true, "dashboard": false}}}',
+            Project("default", 100, started=True, extras=("observability",)),
+        ),
+        ('{"options": {"extras": ["observability"]}}', Project("default", 100, started=True)),
         ("[]", Project("default", 100)),
         ("{broken", Project("default", 100)),
     ],
@@ -237,6 +254,7 @@ def test_ports_are_those_of_the_stack() -> None:
     docker = {port.docker for service in table.DOCKER_SERVICES for port in service.ports}
     assert set(PORTS[LOCAL].values()) == local
     assert set(PORTS[DOCKER].values()) == docker - {0}
+    assert {service.name: service.extra for service in table.DOCKER_SERVICES if service.extra} == EXTRAS
 
 
 def test_mark_is_the_runtimes() -> None:

@@ -18,6 +18,7 @@ from labkit.doctor.check import Result
 from labkit.doctor.project import DOCKER, LOCAL, Project
 from labkit.project import REPOSITORY
 from tests.support import dockers
+from tests.support.compose import compose_file
 
 Say = Callable[[Mapping[str, str]], None]
 
@@ -118,7 +119,8 @@ def test_what_the_other_runtime_lacks_is_a_note(monkeypatch: pytest.MonkeyPatch,
     docker = [Result("Docker", ok=False, detail="not installed", fix="install it")]
     assert not passed(runtimes.check_runtimes(runtimes.Choice(DOCKER, "so"), docker))
     found = runtimes.check_runtimes(runtimes.Choice(LOCAL, "so"), docker)
-    assert [result.word for result in found if result.name == "Docker"] == ["note"]
+    words_of = {result.name: result.word for result in found}
+    assert (words_of["Docker"], words_of["Prometheus"]) == ("note", "note")
 
 
 def test_all_images_are_found_in_the_files() -> None:
@@ -129,6 +131,18 @@ def test_all_images_are_found_in_the_files() -> None:
     assert {name for name in names if name in text} >= {"postgres:17", "rabbitmq:4.3.6-management"}
     assert not [name for name in names if "$" in name]
     assert any(name.startswith("python:") for name in names)
+
+
+def test_an_image_that_has_to_be_asked_for_may_be_missing(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is asked for it, and the line says what fetches it."""
+    say({})
+    monkeypatch.setattr(registry, "HUB", "127.0.0.1:9")  # nobody listens there
+    spare = images.extras()
+    services = compose_file()["services"].values()
+    assert spare == [entry["image"] for entry in services if "observability" in entry.get("profiles", ())]
+    found = images.check_images(dict.fromkeys(spare))
+    assert {result.word for result in found} == {"note"}
+    assert all("up --observability" in result.fix for result in found)
 
 
 def test_an_image_is_here_or_can_be_built_or_is_missed(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:

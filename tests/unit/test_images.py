@@ -27,6 +27,7 @@ CONFIG = json.dumps(
             "api": {"image": "lab/services:1", "build": {"context": "."}},
             "worker": {"image": "lab/services:1"},
             "postgres": {"image": "postgres:17"},
+            "grafana": {"image": "grafana:12", "profiles": ["observability"]},
         }
     }
 )
@@ -42,7 +43,7 @@ def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Say:
 
 
 def test_compose_says_which_images_there_are(say: Say) -> None:
-    """Each is named once; what a service builds is not pulled for its neighbour."""
+    """Each once; what a service builds is not pulled for its neighbour, nor what has to be asked for."""
     say({ASK_CONFIG: CONFIG, f"{SIZE} postgres:17": "500"})
     found = images.wanted()
     assert found == images.Images(pulled=("postgres:17",), built=("lab/services:1",))

@@ -25,7 +25,7 @@ from services.common.messages import (
     Job,
     Message,
 )
-from tests.support.examples import event, job, text_job
+from tests.support.examples import event, heartbeat, job, text_job
 
 _RECORDS: tuple[type[Message], ...] = (Job, Event, Changes, Heartbeat, Faults)
 _JSON = st.recursive(
@@ -33,25 +33,6 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=10,
 )
-
-
-def heartbeat() -> Heartbeat:
-    """Return a heartbeat."""
-    return Heartbeat(
-        instance="worker-1",
-        host="host",
-        pid=1,
-        url="http://127.0.0.1:1",
-        at=1.0,
-        started_at=0.5,
-        queues=("image.jobs",),
-        prefetch=1,
-        concurrency=1,
-        state="idle",
-        done=0,
-        failed=0,
-        retried=0,
-    )
 
 
 def changes() -> Changes:

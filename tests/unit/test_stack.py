@@ -28,6 +28,7 @@ from services.worker.settings import WorkerSettings
 
 BACKING = {"LAB_AMQP_URL": "amqp://own", "LAB_S3_ENDPOINT": "http://own", "LAB_S3_ACCESS_KEY": "own"}
 NAMES = [service.name for service in SERVICES]
+EXTRA_NAMES = [service.name for service in SERVICES if service.extra]
 
 
 def counts(options: Options) -> Mapping[str, int]:
@@ -36,9 +37,9 @@ def counts(options: Options) -> Mapping[str, int]:
 
 
 def test_the_table_is_the_stack() -> None:
-    """The stack has these six services, and the pools of the layout per-operation."""
+    """The stack has these six services, the pools of the layout per-operation, and what is asked for."""
     six = {"api", "notifier", "object-store", "rabbitmq", "tracker", "worker"}
-    assert set(NAMES) == six | set(IMAGE_POOLS)
+    assert set(NAMES) == six | set(IMAGE_POOLS) | set(EXTRA_NAMES)
     assert {service.name for service in SERVICES if service.scalable} == {"api", *WORKERS}
 
 
@@ -69,7 +70,7 @@ def test_any_part_of_the_stack_has_an_order(names: set[str]) -> None:
 
 def test_by_default_everything_runs_once() -> None:
     """Without choices each service of the layout single runs once, its settings left to the program."""
-    assert counts(KEEP) == dict.fromkeys(NAMES, 1) | dict.fromkeys(IMAGE_POOLS, 0)
+    assert counts(KEEP) == dict.fromkeys(NAMES, 1) | dict.fromkeys([*IMAGE_POOLS, *EXTRA_NAMES], 0)
     assert all(launch.env == BACKING for launch in launches(SERVICES, KEEP, BACKING) if launch.count)
 
 

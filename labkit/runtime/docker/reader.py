@@ -122,7 +122,9 @@ class DockerReader:
         programs = {service.name for service in self._table if service.command}
         found: dict[str, str] = {}
         for name in programs.intersection(services):
-            found |= {key: str(value) for key, value in (services[name].get("environment") or {}).items()}
+            declared = services[name].get("environment") or {}
+            # A variable that is only passed on has no value where nobody set it.
+            found |= {key: str(value) for key, value in declared.items() if value is not None}
         return found
 
     def _variables(self, options: Options) -> dict[str, str]:

@@ -52,7 +52,12 @@ class Builder:
             write_state(self._project, replace(state, supervisor=Identity(0, 0.0, endpoint)))
             identity = launch(endpoint, self._project.state_dir, self._project.log_dir, self._environ)
             state = replace(state, supervisor=identity)
+        return self._keep(state)
+
+    def _keep(self, state: LocalState) -> LocalState:
+        """Keep the state for later commands, and for the Prometheus that looks at the instances."""
         write_state(self._project, state)
+        self._placer.announce({name: entry.service for name, entry in state.instances.items()})
         return state
 
     def start(self, state: LocalState, placement: Placement) -> None:
@@ -76,9 +81,7 @@ class Builder:
         ]
         self._end(state, leaving)
         kept = {name: entry for name, entry in state.instances.items() if name not in leaving}
-        state = replace(state, instances=kept)
-        write_state(self._project, state)
-        return state
+        return self._keep(replace(state, instances=kept))
 
     def _end(self, state: LocalState, names: Sequence[str]) -> None:
         """End instances politely; the supervisor does not start them again."""

@@ -11,9 +11,10 @@ from labkit.project import Project
 from labkit.runtime.credentials import Credentials
 from labkit.runtime.local.broker import Node
 from labkit.runtime.local.hooks import OBJECTS
-from labkit.runtime.local.ports import HOST
+from labkit.runtime.local.ports import HOST, instance_ports
+from labkit.runtime.local.prometheus import Prometheus, prometheus_program
 from labkit.runtime.private import make_private_dir
-from labkit.stack import Launch, Options, Service, instance_number, launches
+from labkit.stack import Launch, Options, Service, find_service, launches
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,8 @@ class Placer:
             return (str(self._find_server()),), self._node(service).environment()
         if service.readiness == "store":
             return self._store(launch, ports[0])
+        if service.readiness == "prometheus":
+            return (prometheus_program(), *self._prometheus(service).arguments()), {}
         own = {"LAB_INSTANCE": name, "LAB_HOST": HOST, "LAB_PORT": str(ports[0] if ports else 0)}
         return (sys.executable, *service.command), {**launch.env, **own, "PYTHONUNBUFFERED": "1"}
 
@@ -109,6 +112,16 @@ class Placer:
             self._node(placement.service).prepare()
         if placement.service.readiness == "store":
             make_private_dir(self._objects)
+        if placement.service.readiness == "prometheus":
+            self._prometheus(placement.service).prepare()
+
+    def announce(self, instances: Mapping[str, str]) -> None:
+        """Tell Prometheus, if there is one, which instances there are: their names, and their services."""
+        services = {service.name: service for service in self._table}
+        present = {name: services[service] for name, service in instances.items() if service in services}
+        for service in present.values():
+            if service.readiness == "prometheus":
+                self._prometheus(service).look_at(present)
 
     @property
     def _objects(self) -> Path:
@@ -117,8 +130,5 @@ class Placer:
     def _node(self, service: Service) -> Node:
         return Node(self._project, service, self._credentials)
 
-
-def instance_ports(project: Project, service: Service, name: str) -> tuple[int, ...]:
-    """Give the fixed ports of an instance, the main one first; replicas count up from the first."""
-    shift = instance_number(name) - 1
-    return tuple(project.port(port.base) + shift for port in service.ports)
+    def _prometheus(self, service: Service) -> Prometheus:
+        return Prometheus(self._project, service, find_service(self._table, "tracker"))

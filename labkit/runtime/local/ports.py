@@ -6,7 +6,9 @@ from pathlib import Path
 import psutil
 
 from labkit.errors import PortTaken
+from labkit.project import Project
 from labkit.runtime.local.processes import listening_ports, stack_of
+from labkit.stack import Service, instance_number
 
 HOST = "127.0.0.1"
 
@@ -72,3 +74,9 @@ def holder(port: int) -> str:
 def _listener(port: int) -> int | None:
     """Find who listens by looking at each process: only this works without rights on every system."""
     return next((process.pid for process in psutil.process_iter() if port in listening_ports(process)), None)
+
+
+def instance_ports(project: Project, service: Service, name: str) -> tuple[int, ...]:
+    """Give the fixed ports of an instance, the main one first; replicas count up from the first."""
+    shift = instance_number(name) - 1
+    return tuple(project.port(port.base) + shift for port in service.ports)

@@ -7,8 +7,8 @@ from labkit.project import Project
 from labkit.runtime.base import Instance, LogLine, State, Stats
 from labkit.runtime.credentials import Credentials
 from labkit.runtime.local import logs
-from labkit.runtime.local.placements import Placer, instance_ports
-from labkit.runtime.local.ports import HOST
+from labkit.runtime.local.placements import Placer
+from labkit.runtime.local.ports import HOST, instance_ports
 from labkit.runtime.local.processes import Group, owned
 from labkit.runtime.local.state import LocalState, read_state
 from labkit.runtime.local.view import View, in_order

@@ -30,7 +30,8 @@ class Probe:
             return _complaint(ports[1], f"/api/health/checks/port-listener/{ports[0]}", self._login)
         if service.readiness == "store":
             return _complaint(ports[0], "/", {}, refusal_is_fine=True)
-        return _complaint(ports[0] if ports else min(listening), "/health", {})
+        path = "/-/ready" if service.readiness == "prometheus" else "/health"
+        return _complaint(ports[0] if ports else min(listening), path, {})
 
 
 def _complaint(port: int, path: str, headers: dict[str, str], *, refusal_is_fine: bool = False) -> str:

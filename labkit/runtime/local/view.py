@@ -9,7 +9,7 @@ import psutil
 
 from labkit.project import Project
 from labkit.runtime.base import Instance, State, Stats
-from labkit.runtime.local.placements import instance_ports
+from labkit.runtime.local.ports import instance_ports
 from labkit.runtime.local.processes import Census, Group, Owned, started_at
 from labkit.runtime.local.state import Entry, LocalState, spawns
 from labkit.stack import Service, instance_number

@@ -5,7 +5,7 @@ from labkit.errors import NotReady, StackDown, StartFailed
 from labkit.project import Project
 from labkit.runtime.base import Progress, Report
 from labkit.runtime.local.logs import last_lines, log_file
-from labkit.runtime.local.placements import instance_ports
+from labkit.runtime.local.ports import instance_ports
 from labkit.runtime.local.processes import Group, owned
 from labkit.runtime.local.ready import Probe
 from labkit.runtime.local.state import spawns

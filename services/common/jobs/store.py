@@ -74,6 +74,11 @@ _NOTICE = (
 )
 _LAST_SEQ = sa.select(sa.func.max(table.c.seq))
 _CHANGED = sa.select(*CHANGE_COLUMNS).where(table.c.seq > sa.bindparam("last")).order_by(table.c.seq)
+_ENDED = (
+    sa.select(table.c.job_id)
+    .where(table.c.seq > sa.bindparam("last"), table.c.rank >= RANK["completed"])
+    .order_by(table.c.seq)
+)
 _ONE_WRITER = sa.select(sa.func.pg_advisory_xact_lock(0x1AB))
 
 _KEPT = ("thumbnail_path", "thumbnail_size", "processing_started_at", "notified_at", "worker", "queue")
@@ -147,10 +152,12 @@ class JobStore:
             following = itertools.count(max(last + 1, time.time_ns() // 1000))
             if moves:
                 connection.execute(self._upsert, [values(event, next(following)) for event in moves])
+            # Before the notices, which move rows that have ended long ago.
+            ended = connection.execute(_ENDED, {"last": last}).scalars().all() if moves else ()
             if notices:
                 connection.execute(_NOTICE, [notice(event, next(following)) for event in notices])
             moved = connection.execute(_CHANGED, {"last": last})
-            return Changes(after=last, rows=tuple(map(change, moved.mappings())))
+            return Changes(after=last, rows=tuple(map(change, moved.mappings())), ended=tuple(ended))
 
     def last_seq(self) -> int:
         """Return the seq of the latest change, 0 when there is none."""

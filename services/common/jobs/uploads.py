@@ -20,6 +20,9 @@ State = Literal["open", "sent", "refused"]
 """open: nothing was enqueued; sent: checked, and enqueued or being so; refused: the bytes were not as they
 may be."""
 
+EXPIRED, REFUSED = "upload_expired", "upload_refused"
+"""Why a job failed that was announced only: its bytes did not come, or were not as they may be."""
+
 uploads = sa.Table(
     "uploads",
     metadata,
