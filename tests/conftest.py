@@ -7,11 +7,18 @@ import inspect
 import os
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from labkit.doctor.engine import check_docker
 from tests.support.backing import Backing, Unavailable, serve
 from tests.support.loops import run
+
+# How fast examples are made and tried depends on the machine.
+hypothesis.settings.register_profile(
+    "kit", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("kit")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -13,6 +13,9 @@ from labkit.doctor.project import HIGHEST_OFFSET, Project
 HOST = "127.0.0.1"
 OFFSET_STEP = 100
 
+# https://fetch.spec.whatwg.org/#port-blocking, those that an offset leads to.
+NO_BROWSER = frozenset((5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080))
+
 
 def check_ports(project: Project, *, up: bool) -> List[Result]:
     """Check each port of the project; `up` says that its stack answers.
@@ -31,6 +34,9 @@ def check_port(service: str, project: Project, *, up: bool) -> Result:
     """Tell whether the port of `service` is free for it, and who holds it if not."""
     port = project.port(service)
     name = f"port {port} {service}"
+    if port in NO_BROWSER:
+        fix = words.command(f"up --port-offset {free_offset(project)}")
+        return Result(name, ok=False, detail="no browser opens this port", fix=fix)
     free = is_free(port)
     if free:
         return Result(name, ok=True, detail="free")
@@ -64,6 +70,7 @@ def is_free(port: int) -> Optional[bool]:
 def free_offset(project: Project) -> int:
     """Return the project's next offset at which all ports are free."""
     for offset in range(project.offset + OFFSET_STEP, HIGHEST_OFFSET, OFFSET_STEP):
-        if all(map(is_free, project._replace(offset=offset).ports.values())):
+        found = project._replace(offset=offset).ports.values()
+        if NO_BROWSER.isdisjoint(found) and all(map(is_free, found)):
             return offset
     return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.common.jobs import Filter, JobRow, JobStore
@@ -171,7 +171,6 @@ def _visible(row: JobRow) -> tuple[object, ...]:
     )
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_the_order_of_events_does_not_matter(job_table: JobStore, data: st.DataObject) -> None:
     """Any order, with any repetitions, in any batches ends in the same row."""

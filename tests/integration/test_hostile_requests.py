@@ -41,7 +41,6 @@ CHECKS = [
 SETTINGS = settings(
     max_examples=12,
     database=None,
-    deadline=None,
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )

@@ -7,6 +7,7 @@ import random
 import socket
 from contextlib import suppress
 
+from labkit.doctor.ports import NO_BROWSER
 from labkit.stack import DOCKER_SERVICES
 
 _STEP = 20
@@ -49,7 +50,9 @@ def _offsets(lane: int) -> tuple[int, ...]:
     for offset in range(_STEP, _HIGHEST, _STEP):
         poorest = min(range(_LANES), key=lambda lane: len(dealt[lane]))
         ports = {port + replica for port in _main_ports(offset) for replica in range(_REPLICAS)}
-        if all(ports.isdisjoint(others) for number, others in enumerate(taken) if number != poorest):
+        if NO_BROWSER.isdisjoint(ports) and all(
+            ports.isdisjoint(others) for number, others in enumerate(taken) if number != poorest
+        ):
             dealt[poorest].append(offset)
             taken[poorest] |= ports
     return tuple(dealt[lane])

@@ -124,6 +124,13 @@ def test_nobody_takes_over_an_id(people: Town) -> None:
     assert job.payload == "anna's"
 
 
+@pytest.mark.parametrize("number", ["0", "-1", "x", "9" * 10, "9" * 5000, "1e3", "1.0"])
+def test_a_number_that_is_none_is_nobodys(people: Town, number: str) -> None:
+    """Whatever stands in its place, it is a 404 like any number that nobody has."""
+    people.anna.upload("/api/upload")
+    assert code(people.anna.ask("GET", f"/api/images/{number}")) == (404, "job_not_found")
+
+
 def test_the_gallery_takes_a_callback(people: Town) -> None:
     """It is the same upload by another name, with all of its fields."""
     fields: Any = {"file": ("photo.jpg", picture()), "callback_url": "http://192.168.1.1/"}

@@ -19,8 +19,10 @@ from labkit.doctor.check import Result
 from labkit.doctor.holders import STACK_MARK, holder
 from labkit.doctor.picture import make_png, png_size
 from labkit.doctor.project import DOCKER, EXTRAS, LOCAL, LOCAL_PORTS, PORTS, Project, read_project
+from labkit.errors import PortTaken
 from labkit.install.errors import LabError
 from labkit.runtime import record
+from labkit.runtime.local import ports as local
 
 OK = Result("memory", ok=True, detail="8.0 GB")
 NOTE = Result("Docker", ok=None, detail="not installed (optional)", fix="install it", optional=True)
@@ -124,6 +126,16 @@ def test_a_port_of_what_was_not_asked_for_is_a_note(
     [result] = [result for result in found if "prometheus" in result.name]
     assert result.word == word
     assert "held by" in result.detail
+
+
+def test_a_port_that_browsers_refuse_is_of_no_use() -> None:
+    """Browsers open no page at some ports, so an offset that leads there is refused."""
+    result = ports.check_port("api", Project("nobody", 10080 - LOCAL_PORTS["api"]), up=False)
+    assert not result.ok
+    assert "no browser" in result.detail
+    assert "--port-offset" in result.fix
+    with pytest.raises(PortTaken, match="no browser"):
+        local.check_ports({10080: "api-1"}, 2080)
 
 
 def test_offered_offset_has_free_ports() -> None:

@@ -210,7 +210,7 @@ samples = st.builds(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(samples, min_size=1, max_size=3), st.sampled_from([*SIZES, (40, 10), (60, 16)]))
 def test_nothing_wraps_whatever_comes(found: list[Sample], size: tuple[int, int]) -> None:
     """Long names, strange letters, negative ages and fifty workers fit the width; the height, if it can."""

@@ -3,13 +3,12 @@
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from labkit.errors import PortTaken
 from labkit.runtime.base import Progress, Report
 from labkit.runtime.docker import names
 from labkit.runtime.docker.compose import Compose
 from labkit.runtime.docker.containers import Container
 from labkit.runtime.docker.engine import Engine, Gone
-from labkit.runtime.local.ports import free_offset, holder, is_taken
+from labkit.runtime.local.ports import holder, is_taken, refusal
 from labkit.stack import Service
 
 _LOOK_S = 0.4
@@ -49,12 +48,11 @@ class Builder:
         }
         taken = [port for port in needed if is_taken(port)]
         if taken:
-            who = self._publisher(taken[0]) or holder(taken[0])
-            raise PortTaken(
-                f"Port {taken[0]}, needed by {needed[taken[0]].name}, is held by {who}.",
-                "End that program, or shift all ports: labctl up --port-offset "
-                f"{free_offset([port - offset for port in needed])}",
-            )
+            bases = [port - offset for port in needed]
+            raise refusal(taken[0], needed[taken[0]].name, self._holder, bases)
+
+    def _holder(self, port: int) -> str:
+        return self._publisher(port) or holder(port)
 
     def _publisher(self, port: int) -> str:
         """Say in words which container holds the port; "" if none does."""

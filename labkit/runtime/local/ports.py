@@ -1,10 +1,11 @@
 import errno
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import psutil
 
+from labkit.doctor.ports import NO_BROWSER
 from labkit.errors import PortTaken
 from labkit.project import Project
 from labkit.runtime.local.processes import listening_ports, stack_of
@@ -18,23 +19,32 @@ _CONNECT_S = 0.5
 
 
 def check_ports(wanted: Mapping[int, str], offset: int) -> None:
-    """Refuse ports that somebody listens on. `wanted` maps a port to the instance that needs it.
+    """Refuse ports that cannot be used. `wanted` maps a port to the instance that needs it.
 
     Raises PortTaken, which names the holder and an offset with which all these ports are free.
     """
     taken = [port for port in wanted if is_taken(port)]
-    if not taken:
-        return
-    port = taken[0]
-    free = free_offset([number - offset for number in wanted])
-    raise PortTaken(
-        f"Port {port}, needed by {wanted[port]}, is held by {holder(port)}.",
-        f"End that program, or shift all ports: labctl up --port-offset {free}",
+    if taken:
+        raise refusal(taken[0], wanted[taken[0]], holder, [number - offset for number in wanted])
+
+
+def refusal(port: int, needed_by: str, find: Callable[[int], str], bases: Iterable[int]) -> PortTaken:
+    """Say why the port cannot be used, and which offset would do. `find` says who holds it."""
+    shift = f"labctl up --port-offset {free_offset(bases)}"
+    if port in NO_BROWSER:
+        return PortTaken(
+            f"Port {port}, needed by {needed_by}, is one that no browser opens.", f"Use: {shift}"
+        )
+    return PortTaken(
+        f"Port {port}, needed by {needed_by}, is held by {find(port)}.",
+        f"End that program, or shift all ports: {shift}",
     )
 
 
 def is_taken(port: int) -> bool:
-    """Tell whether the port cannot be listened on."""
+    """Tell whether the port cannot be listened on, or would be of no use to a browser."""
+    if port in NO_BROWSER:
+        return True
     with socket.socket() as probe:
         probe.settimeout(_CONNECT_S)
         # On macOS one may bind 127.0.0.1 beside a listener on all addresses, so ask for a listener first.

@@ -179,7 +179,7 @@ def test_too_much_is_refused(text: str, limit: str) -> None:
         parse_operations(text)
 
 
-@settings(derandomize=True, deadline=None)
+@settings(derandomize=True)
 @given(
     st.one_of(
         st.text(max_size=60), sentences, sentences.flatmap(lambda t: st.text().map(lambda end: t + end))
@@ -191,7 +191,7 @@ def test_any_text_parses_or_is_refused(text: str) -> None:
         parse_operations(text)
 
 
-@settings(derandomize=True, deadline=None)
+@settings(derandomize=True)
 @given(sentences)
 def test_canonical_text_parses_back(text: str) -> None:
     """Canonical text parses to equal operations and fits into a message."""

@@ -102,7 +102,7 @@ def damaged(draw: st.DrawFn, originals: list[bytes]) -> bytes:
 
 
 @pytest.mark.parametrize("name", GOOD)
-@settings(max_examples=150, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_damage_is_a_typed_error(name: str, data: st.DataObject) -> None:
     """Whatever is damaged, a file becomes good results or fails with a permanent error that has a code."""

@@ -68,7 +68,7 @@ def test_reduction_looks_at_the_whole_chain(operations: str, size: tuple[int, in
     assert reduction(size, chain, largest) == expected
 
 
-@settings(derandomize=True, deadline=None)
+@settings(derandomize=True)
 @given(
     size=st.tuples(st.integers(1, 700), st.integers(1, 700)).map(lambda half: (half[0] * 8, half[1] * 8)),
     turn=st.sampled_from(["", "rotate,90;", "rotate,180;sleep,1;"]),
