@@ -13,16 +13,16 @@ from services.common.messages import Stage
 
 Json = dict[str, Any]
 
-STAGES: tuple[tuple[str, tuple[Stage, ...], Stage], ...] = (
-    ("accept", ("accepted",), "published"),
-    ("queue", ("published",), "started"),
-    ("fetch", ("started",), "fetched"),
-    # A text job is not fetched: its work begins when it is taken.
-    ("process", ("fetched", "started"), "processed"),
-    ("store", ("processed",), "stored"),
-    ("finish", ("stored", "processed", "started"), "finished"),
+STAGES: tuple[tuple[str, tuple[Stage, ...], tuple[Stage, ...]], ...] = (
+    ("accept", ("accepted",), ("published",)),
+    ("queue", ("published",), ("started",)),
+    ("fetch", ("started",), ("fetched",)),
+    # A text job is not fetched: its work begins when it is taken. Work that failed ends with the job.
+    ("process", ("fetched", "started"), ("processed", "finished")),
+    ("store", ("processed",), ("stored",)),
+    ("finish", ("stored", "processed"), ("finished",)),
 )
-"""The stages of a job: each lasts from the first of these stamps that there is, to the last."""
+"""The stages of a job: each lasts from the first of some stamps that there is, to the first of others."""
 
 WAITING = ("pending", "queued", "retrying")
 OVER = ("completed", "failed")
@@ -61,11 +61,15 @@ def stages(clock: Mapping[str, float]) -> list[tuple[str, float]]:
     Services on several hosts stamp with their own clocks: what comes out below zero is shown as none.
     """
     found = []
-    for name, begins, end in STAGES:
-        begin = next((clock[stamp] for stamp in begins if stamp in clock), None)
-        if begin is not None and end in clock:
-            found.append((name, round(max(0.0, clock[end] - begin) * 1000, 1)))
+    for name, begins, ends in STAGES:
+        begin, end = _first(clock, begins), _first(clock, ends)
+        if begin is not None and end is not None:
+            found.append((name, round(max(0.0, end - begin) * 1000, 1)))
     return found
+
+
+def _first(clock: Mapping[str, float], stamps: Sequence[Stage]) -> float | None:
+    return next((clock[stamp] for stamp in stamps if stamp in clock), None)
 
 
 def why(told: Json) -> str:

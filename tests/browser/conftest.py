@@ -13,22 +13,12 @@ from playwright.sync_api import Browser, sync_playwright
 from labkit.install import programs
 from labkit.project import Project
 from labkit.runtime.local.runtime import LocalRuntime
+from labkit.screenshots import FLAGS
 from labkit.settings import program_settings
 from labkit.stack import Options
 from tests.acceptance.stack import Stack
 from tests.browser.window import Window
 from tests.support.ports import free_offset
-
-# Nothing that leaves this machine, and nothing that asks for a display.
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 OpenWindow = Callable[..., Window]
 
@@ -42,9 +32,7 @@ def chromium() -> Iterator[Browser]:
             pytest.fail("Chromium is not installed: labctl test --yes installs it", pytrace=False)
         pytest.skip("Chromium is not installed")
     with sync_playwright() as playwright:
-        # Chromium refuses some ports to any page; the offset of this stack may hit one.
-        ports = f"--explicitly-allowed-ports={','.join(map(str, range(10080, 10090)))}"
-        browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, ports])
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         yield browser
         browser.close()
 

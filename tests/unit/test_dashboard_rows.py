@@ -77,6 +77,12 @@ def test_a_text_job_is_not_fetched() -> None:
     assert row["name"] == "text job"
 
 
+def test_work_that_failed_is_work() -> None:
+    """What was begun and not finished lasted until the job was given up."""
+    clock = {"accepted": 1.0, "published": 1.0, "started": 2.0, "finished": 2.5}
+    assert rows.stages(clock) == [("accept", 0.0), ("queue", 1000.0), ("process", 500.0)]
+
+
 def test_clocks_that_disagree_make_no_negative_stage() -> None:
     """Hosts have clocks of their own; a bar cannot be shorter than nothing."""
     assert rows.stages({"accepted": 5.0, "published": 4.0}) == [("accept", 0.0)]
