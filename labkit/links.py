@@ -14,10 +14,11 @@ _SUMMARIES = {
     ("tracker", "http"): "health and metrics",
     ("notifier", "http"): "health and metrics",
     ("api", "http"): "uploads and jobs",
+    ("dashboard", "http"): "the pipeline in the browser",
     ("prometheus", "http"): "metrics and alerts",
     ("grafana", "http"): "metrics as pictures",
 }
-MAIN = ("api", "rabbitmq management", "object-store", "prometheus", "grafana")
+MAIN = ("api", "dashboard", "rabbitmq management", "object-store", "prometheus", "grafana")
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,8 @@ class Service:
     outside: the setting that names a server run by somebody else; when set, the service is not started.
     layout: the only layout in which it runs; empty means both.
     extra: the part of the stack that has to be asked for; None means that it always runs.
+    standard: an extra that runs unless it was declined.
+    module: what it imports beyond the kit's own packages: pyproject.toml has it in the group of its extra.
     reads: those of CHOICES that concern it; a change of the others leaves it alone.
     env: variables of its own.
     """
@@ -70,6 +72,8 @@ class Service:
     outside: str = ""
     layout: Layout | None = None
     extra: Extra | None = None
+    standard: bool = False
+    module: str = ""
     reads: tuple[str, ...] = CHOICES
     env: Mapping[str, str] = field(default_factory=dict)
 
@@ -143,6 +147,16 @@ SERVICES = (
         reads=("LAB_LAYOUT",),
     ),
     Service(
+        "dashboard",
+        "shows the pipeline in a browser",
+        command=("-m", "services.dashboard"),
+        ports=(Port("http", 8080, docker=8080),),
+        needs=("api",),
+        extra="dashboard",
+        module="nicegui",
+        reads=(),
+    ),
+    Service(
         "prometheus",
         "collects metrics, evaluates alerts",
         ports=(Port("http", 9190, docker=9090),),
@@ -162,6 +176,8 @@ POSTGRES = Service(
 
 
 def _on_docker(service: Service) -> Service:
+    if service.name == "dashboard":
+        return replace(service, standard=True)  # its packages are in the image anyway
     reads_jobs = service.name in ("api", "tracker")
     return replace(service, needs=(*service.needs, POSTGRES.name)) if reads_jobs else service
 
@@ -278,7 +294,7 @@ def launches(table: Sequence[Service], options: Options, backing: Mapping[str, s
 
 
 def _runs(service: Service, options: Options, layout: Layout) -> bool:
-    asked_for = service.extra is None or options.extras.get(service.extra, False)
+    asked_for = service.extra is None or options.extras.get(service.extra, service.standard)
     return asked_for and service.layout in (None, layout)
 
 

@@ -15,7 +15,7 @@ from labkit.crew import Crew
 QUICK_TIERS_S = {"unit": 360, "docs": 60, "integration": 480}
 """The folders of tests/ that go one after the other, each with its budget in seconds."""
 
-LONG_TIERS_S = {"acceptance": 780, "contract": 120}
+LONG_TIERS_S = {"acceptance": 780, "contract": 120, "browser": 120}
 """Those that go beside them: they mostly wait for what a stack does."""
 
 IMAGE_S, DOCKER_S = 120, 480

@@ -1,23 +1,32 @@
-"""dev check."""
+"""dev check, screenshots."""
 
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 import typer.main
 
+from labkit.access import api
 from labkit.cli.context import Lab
 from labkit.cli.lifecycle import start
 from labkit.cli.options import KIT, AsJson, Yes, examples
-from labkit.stack import KEEP
+from labkit.install.environment import ensure
+from labkit.project import REPOSITORY
+from labkit.stack import KEEP, Options
 
 app = typer.Typer()
 dev = typer.Typer(no_args_is_help=True, help="For those who write labs.")
 app.add_typer(dev, name="dev", rich_help_panel=KIT)
+
+DOCS = REPOSITORY / "docs"
+COLUMNS, LINES = 110, 32
+"""Of the picture of the monitor."""
 
 QUICK = ("00", "08")
 """Labs that are quick to work through."""
@@ -62,6 +71,46 @@ def check(
     lab.show("", [asdict(found) for found in results], as_json=as_json)
     if problems:
         raise typer.Exit(1)
+
+
+@dev.command(epilog=examples("dev screenshots", "dev screenshots --variants /tmp/looks"))
+def screenshots(
+    ctx: typer.Context,
+    variants: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Dark, narrow and phone pictures, too, in a folder.")
+    ] = None,
+    yes: Yes = False,
+) -> None:
+    """Take the pictures of the dashboard and of the monitor that the pages show.
+
+    Sends a workload through the running stack, and takes docs/dashboard.png and docs/monitor.png meanwhile.
+    """
+    from labkit import screenshots as taking  # noqa: PLC0415 - slow
+    from labkit.monitor.live import LiveFeed  # noqa: PLC0415 - slow
+    from labkit.monitor.picture import History  # noqa: PLC0415 - slow
+    from labkit.views.monitor import Surround, monitor_page  # noqa: PLC0415 - slow
+    from labkit.views.svg import svg_of  # noqa: PLC0415 - slow
+
+    lab = Lab.of(ctx)
+    ensure({"test"})
+    start(lab, Options(extras={"dashboard": True}), assume_yes=yes)
+
+    def watch(enough: Callable[[], bool]) -> str:
+        history = History()
+        with LiveFeed(lab.running(), lab.open_access) as feed:
+            picture = history.add(feed.next())
+            while not enough():
+                time.sleep(1)
+                picture = history.add(feed.next())
+        surround = Surround(f"project {lab.runtime.project.name}", "q: quit", lab.here)
+        return svg_of(monitor_page(picture, COLUMNS, LINES, surround), COLUMNS)
+
+    places = {taking.MAIN: DOCS / "dashboard.png"}
+    if variants is not None:
+        places |= {shot: variants / f"{shot.name}.png" for shot in taking.VARIANTS}
+    with lab.err.status("Taking pictures, which takes two minutes ..."):
+        taking.take(api(lab.running()), lab.runtime.address("dashboard"), watch, places, DOCS / "monitor.png")
+    lab.say("\n".join(map(str, [*places.values(), DOCS / "monitor.png"])))
 
 
 def _under(name: str, update: Callable[[str], None]) -> Callable[[str], None]:

@@ -15,6 +15,7 @@ COMPOSE_SERVICE = "com.docker.compose.service"
 
 LOCAL_PORTS = {
     "api": 8000,
+    "dashboard": 8080,
     "tracker": 8090,
     "notifier": 8091,
     "object store": 9000,
@@ -27,6 +28,7 @@ LOCAL_PORTS = {
 }  # before the offset; the five from rabbitmq on are the private RabbitMQ's
 DOCKER_PORTS = {
     "api": 8000,
+    "dashboard": 8080,
     "object store": 9000,
     "postgres": 15432,
     "rabbitmq": 5672,
@@ -36,7 +38,11 @@ DOCKER_PORTS = {
     "grafana": 3000,
 }
 PORTS = {LOCAL: LOCAL_PORTS, DOCKER: DOCKER_PORTS}
-EXTRAS = {"prometheus": "observability", "grafana": "observability"}  # ports of what has to be asked for
+EXTRAS = {
+    "dashboard": "dashboard",
+    "prometheus": "observability",
+    "grafana": "observability",
+}  # ports of what has to be asked for
 HIGHEST_OFFSET = 39536
 
 

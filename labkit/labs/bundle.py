@@ -16,7 +16,7 @@ from labkit.install import wheels
 from labkit.install.stamp import BASE, Wanted
 from labkit.project import REPOSITORY
 
-GROUPS = (BASE, "notebooks")
+GROUPS = (BASE, "notebooks", "dashboard")
 """What a class uses of pyproject.toml."""
 
 SOURCE, README, LOG = "queue-lab.zip", "README.txt", "pip.log"

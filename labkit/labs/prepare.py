@@ -24,10 +24,10 @@ from labkit.runs import RUNS, RunFiles
 from labkit.runtime.base import Runtime
 from test_images import generate_sample
 
-GROUPS = ("notebooks",)
+GROUPS = ("notebooks", "dashboard")
 """What a class uses besides the base."""
 
-MODULES = ("pika", "PIL", "matplotlib", "pandas", "jupyterlab", "ipykernel", "nbconvert")
+MODULES = ("pika", "PIL", "matplotlib", "pandas", "jupyterlab", "ipykernel", "nbconvert", "nicegui")
 LAB = 0
 SIZE = (160, 120)
 

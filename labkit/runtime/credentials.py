@@ -9,7 +9,7 @@ from services.common.signatures import draw_secret
 
 @dataclass(frozen=True)
 class Credentials:
-    """One project's own secrets: broker, store, webhooks, users; they never appear in a log or a repr."""
+    """One project's own secrets, of servers and programs; they never appear in a log or a repr."""
 
     amqp_user: str = "lab"
     amqp_password: str = field(default="", repr=False)
@@ -17,6 +17,7 @@ class Credentials:
     s3_access_key: str = "lab"
     s3_secret_key: str = field(default="", repr=False)
     webhook_secret: str = field(default="", repr=False)
+    dashboard_secret: str = field(default="", repr=False)
     jwt_secret: str = field(default="", repr=False)
 
     @classmethod
@@ -27,6 +28,7 @@ class Credentials:
             erlang_cookie=secrets.token_hex(20),
             s3_secret_key=secrets.token_urlsafe(24),
             webhook_secret=draw_secret(),
+            dashboard_secret=secrets.token_urlsafe(32),
             jwt_secret=secrets.token_urlsafe(48),
         )
 

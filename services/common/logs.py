@@ -49,6 +49,7 @@ EVENTS = (
     "events_delayed",
     "changes_delayed",
     "listener_dropped",
+    "api_lost",
     "notification_sent",
     "webhook_delivered",
     "webhook_retried",

@@ -20,6 +20,7 @@ from labkit.cli.app import app
 from labkit.settings import LabSettings
 from labkit.stack import DOCKER_SERVICES, port_variable
 from services.api.settings import ApiSettings
+from services.dashboard.settings import DashboardSettings
 from services.notifier.settings import NotifierSettings
 from services.tracker.settings import TrackerSettings
 from services.worker.processors import catalogue
@@ -36,6 +37,7 @@ PROGRAMS: Mapping[str, type[BaseSettings]] = {
     "worker": WorkerSettings,
     "tracker": TrackerSettings,
     "notifier": NotifierSettings,
+    "dashboard": DashboardSettings,
 }
 # What labctl itself sets for each instance; to set it for all would start them with one name on one port.
 PER_INSTANCE = {"instance", "host", "port"}

@@ -7,7 +7,7 @@ import contextlib
 import io
 import json
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +21,10 @@ from services.api.context import Context
 from services.api.settings import ApiSettings
 from services.common.broker import Delivery, Outgoing
 from services.common.confirms import failed
+from services.common.envelopes import changes_envelope
 from services.common.errors import BrokerUnavailable
 from services.common.jobs import JobStore
-from services.common.messages import Event, Job
+from services.common.messages import Change, Event, Job
 from services.common.program import serving
 from services.common.testing import MemoryBroker, MemoryStore
 from services.common.topology import JOBS, declarations, run_queue
@@ -92,6 +93,12 @@ class Api:
             await self.broker.publish(message)
 
         self.run(send())
+
+    def write(self, *events: Event) -> Sequence[Change]:
+        """Commit events, and tell of them, as the tracker does."""
+        changes = self.table.apply(events)
+        self.publish(changes_envelope(changes))
+        return changes.rows
 
     def jobs(self, queue: str = "image.jobs") -> list[Job]:
         """Take all jobs that wait in a queue."""

@@ -86,7 +86,7 @@ def test_a_service_waits_for_what_it_needs(service: Service, entry: dict[str, An
 def test_pools_and_extras_start_with_their_profile_only(service: Service, entry: dict[str, Any]) -> None:
     """Without a profile the stack has the layout single, and nothing that has to be asked for."""
     pool = ["per-operation"] if service.layout == "per-operation" else []
-    assert entry.get("profiles", []) == ([service.extra] if service.extra else pool)
+    assert entry.get("profiles", []) == ([service.extra] if service.extra and not service.standard else pool)
 
 
 def test_every_setting_reaches_its_program(service: Service, entry: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ import pytest
 from services.api.routes.events import MAX_JOB_IDS
 from services.common import heads
 from services.common.envelopes import changes_envelope
-from services.common.messages import Change, Changes, Event
+from services.common.messages import Changes
 from tests.support.api import Api, answer, code, running
 from tests.support.examples import event, new_id
 from tests.support.waiting import eventually
@@ -32,13 +32,6 @@ Stream = AsyncIterator[Told]
 def api(tmp_path: Path) -> Iterator[Api]:
     with running(tmp_path) as api:
         yield api
-
-
-def write(api: Api, *events: Event) -> Sequence[Change]:
-    """Commit events, and tell of them."""
-    changes = api.table.apply(events)
-    api.publish(changes_envelope(changes))
-    return changes.rows
 
 
 @contextlib.asynccontextmanager
@@ -86,8 +79,8 @@ async def test_a_listener_is_told_what_changes(api: Api, way: str) -> None:
     job = new_id()
     async with listening(api, way) as told:
         assert await take(told, 1) == [{"type": "hello", "seq": 0}]
-        write(api, event("job.started", job))
-        [failed] = write(api, event("job.failed", job))
+        api.write(event("job.started", job))
+        [failed] = api.write(event("job.failed", job))
         started, ended = await take(told, 2)
         assert (started["type"], started["status"], started["job_id"]) == ("change", "processing", job)
         assert (ended["status"], ended["reason"], ended["error_message"]) == (
@@ -105,11 +98,11 @@ async def test_a_listener_is_told_what_changes(api: Api, way: str) -> None:
 @pytest.mark.parametrize("way", ["/events", "/ws"])
 async def test_a_listener_resumes_after_the_last_change_it_has(api: Api, way: str) -> None:
     """Once more from the start with 0, nothing twice, and live from there on."""
-    one, two, three = write(api, *(event("job.started") for _ in range(3)))
+    one, two, three = api.write(*(event("job.started") for _ in range(3)))
     async with listening(api, way, f"after={one.seq}") as told:
         found = await take(told, 3)
         assert [each["seq"] for each in found] == [one.seq, two.seq, three.seq]
-        [four] = write(api, event("job.started"))
+        [four] = api.write(event("job.started"))
         assert [each["seq"] for each in await take(told, 1)] == [four.seq]
     async with listening(api, way, "after=0") as told:
         assert [each["seq"] for each in await take(told, 5)] == [0, one.seq, two.seq, three.seq, four.seq]
@@ -119,7 +112,7 @@ async def test_a_listener_resumes_after_the_last_change_it_has(api: Api, way: st
 
 async def test_the_header_of_a_browser_wins(api: Api) -> None:
     """It connects again by the same address, with the id that it got last."""
-    one, two = write(api, event("job.started"), event("job.started"))
+    one, two = api.write(event("job.started"), event("job.started"))
     async with listening(api, "/events", "after=0", **{"Last-Event-ID": str(one.seq)}) as told:
         assert [each["seq"] for each in await take(told, 2)] == [one.seq, two.seq]
 
@@ -131,8 +124,8 @@ async def test_a_listener_may_want_some_changes_only(api: Api, way: str) -> None
     query = f"job_id={a}&job_id={b}&status=failed&status=completed"
     async with listening(api, way, query) as told:
         await take(told, 1)
-        write(api, *(event("job.started", job) for job in (a, b, c)))
-        write(api, event("job.completed", c), event("job.failed", a), event("job.completed", b))
+        api.write(*(event("job.started", job) for job in (a, b, c)))
+        api.write(event("job.completed", c), event("job.failed", a), event("job.completed", b))
         found = [(each["job_id"], each["status"]) for each in await take(told, 2)]
         assert found == [(a, "failed"), (b, "completed")]
 

@@ -177,6 +177,14 @@ def test_program_that_is_not_found_after_all_is_an_error(machine: Machine) -> No
         programs.ensure_program("prometheus", assume_yes=True)
 
 
+def test_the_packages_of_a_part_come_from_its_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part of the stack that is written in Python is installed into the kit's own environment."""
+    asked: list[object] = []
+    monkeypatch.setattr("labkit.install.environment.ensure", asked.append)
+    programs.ensure_program("dashboard", assume_yes=True)
+    assert asked == [{"dashboard"}]
+
+
 def make_server(root: Path, path: str) -> Path:
     """Put an empty server script below `root`."""
     script = root / path

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from labkit.errors import CountError, UnknownName
 from labkit.project import Project
 from labkit.stack import (
+    DOCKER_SERVICES,
     KEEP,
     LAYOUTS,
     MAX_INSTANCES,
@@ -122,6 +123,16 @@ def test_an_extra_runs_where_it_was_asked_for() -> None:
     assert running(KEEP.over(wanted)) == ["api", "page"]
     assert running(Options(extras={"observability": True}).over(wanted)) == ["api", "page"]
     assert running(Options(extras={"dashboard": False}).over(wanted)) == ["api"]
+
+
+def test_the_dashboard_is_a_standard_part_on_docker() -> None:
+    """Its packages are in the image anyway, so it runs there unless it was declined."""
+
+    def runs(options: Options) -> int:
+        found = {launch.service.name: launch.count for launch in launches(DOCKER_SERVICES, options, {})}
+        return found["dashboard"]
+
+    assert (runs(KEEP), runs(Options(extras={"dashboard": False}))) == (1, 0)
 
 
 def test_counts_make_names() -> None:

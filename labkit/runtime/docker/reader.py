@@ -136,7 +136,11 @@ class DockerReader:
             for name, base in ports.items()
         }
         kept = self._credentials()
-        secrets = {"LAB_WEBHOOK_SECRET": kept.webhook_secret, "LAB_JWT_SECRET": kept.jwt_secret}
+        secrets = {
+            "LAB_WEBHOOK_SECRET": kept.webhook_secret,
+            "LAB_JWT_SECRET": kept.jwt_secret,
+            "LAB_DASHBOARD_SECRET": kept.dashboard_secret,
+        }
         return {**secrets, **chosen, **shifted}
 
     def _credentials(self) -> Credentials:

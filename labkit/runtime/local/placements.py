@@ -5,8 +5,10 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
+from labkit.errors import MissingProgram
 from labkit.project import Project
 from labkit.runtime.credentials import Credentials
 from labkit.runtime.local.broker import Node
@@ -54,6 +56,7 @@ class Placer:
         values = {
             "LAB_DATABASE_URL": f"sqlite:///{self._project.data_dir / 'lab.db'}",
             "LAB_WEBHOOK_SECRET": self._credentials.webhook_secret,
+            "LAB_DASHBOARD_SECRET": self._credentials.dashboard_secret,
             "LAB_JWT_SECRET": self._credentials.jwt_secret,
         }
         for service in self._table:
@@ -65,6 +68,8 @@ class Placer:
                 values["LAB_S3_ACCESS_KEY"] = self._credentials.s3_access_key
                 values["LAB_S3_SECRET_KEY"] = self._credentials.s3_secret_key
                 values["LAB_S3_BUCKET"] = "lab"
+            elif service.name == "api":
+                values["LAB_API_URL"] = f"http://{HOST}:{self._project.port(service.ports[0].base)}"
         return values
 
     def placements(self, options: Options) -> list[Placement]:
@@ -86,6 +91,12 @@ class Placer:
             return (str(self._find_server()),), self._node(service).environment()
         if service.readiness == "store":
             return self._store(launch, ports[0])
+        if service.module and find_spec(service.module) is None:
+            raise MissingProgram(
+                f"The packages of the {service.name} are not installed.",
+                f"Install them beside the kit's own: pip install -e '.[{service.extra}]' -c constraints.txt",
+                service.extra or "",
+            )
         if service.readiness == "prometheus":
             return (prometheus_program(), *self._prometheus(service).arguments()), {}
         own = {"LAB_INSTANCE": name, "LAB_HOST": HOST, "LAB_PORT": str(ports[0] if ports else 0)}

@@ -1,0 +1,119 @@
+// The list of jobs: status, stage clock, what went wrong.
+import { STAGES, STAGE_WORDS, bar, clock, lab, span, told, total } from "/web/store.js";
+
+// Rows that cannot be seen are not drawn. dashboard.css has the same heights, in pixels.
+const NARROW = matchMedia("(max-width: 759px)");
+const height = () => (NARROW.matches ? 88 : 50);
+const BEYOND = 6;
+
+const FILTERS = {
+  all: () => true,
+  active: (job) => job.status !== "completed" && job.status !== "failed",
+  completed: (job) => job.status === "completed",
+  failed: (job) => job.status === "failed",
+};
+
+const Row = {
+  props: ["job", "place", "count"],
+  emits: ["open", "retry"],
+  data: () => ({ lab }),
+  computed: {
+    parts() {
+      return bar(this.job);
+    },
+  },
+  methods: { span, told, total, clock },
+  template: `
+    <li class="job" :class="job.status" :data-id="job.id" :aria-posinset="place" :aria-setsize="count">
+      <span class="status" :class="job.status"><span class="dot" aria-hidden="true"></span>{{ job.status }}</span>
+      <div class="what">
+        <button type="button" class="name" @click="$emit('open', job.id)" :title="job.name">{{ job.name }}</button>
+        <span class="why" v-if="job.why" :title="job.why">{{ job.why }}</span>
+        <span class="ops" v-else :title="job.operations.join('; ')">{{ job.operations.join(" · ") || "waits, does nothing else" }}</span>
+      </div>
+      <div class="clock" :title="told(job)">
+        <div class="bar" role="img" :aria-label="told(job) || 'not begun'">
+          <i v-for="part in parts" :key="part.name + part.going" :class="[part.name, { going: part.going }]"
+             :style="{ flexGrow: Math.max(part.share, 0.004) }"></i>
+        </div>
+        <span class="at">{{ clock(job.at) }}<template v-if="job.worker"> · {{ job.worker }}</template><template
+          v-if="job.attempts > 1"> · attempt {{ job.attempts }}</template><template
+          v-if="job.generation > 1"> · replay {{ job.generation - 1 }}</template></span>
+      </div>
+      <span class="total num">{{ span(total(job)) }}</span>
+      <span class="act"><button v-if="job.status === 'failed'" type="button" class="small" @click="$emit('retry', job.id)"
+        :aria-label="'Retry ' + job.name">Retry</button></span>
+    </li>`,
+};
+
+const Jobs = {
+  components: { Row },
+  emits: ["open", "retry"],
+  data: () => ({ lab, filter: "all", wanted: "", top: 0, room: 1200, height: height(), STAGES, STAGE_WORDS, FILTERS }),
+  computed: {
+    counts() {
+      const count = { all: lab.jobs.length, active: 0, completed: 0, failed: 0 };
+      for (const job of lab.jobs)
+        count[job.status === "completed" || job.status === "failed" ? job.status : "active"] += 1;
+      return count;
+    },
+    shown() {
+      const wanted = this.wanted.trim().toLowerCase();
+      const fits = FILTERS[this.filter];
+      return lab.jobs.filter((job) => fits(job) && (!wanted || this.text(job).includes(wanted)));
+    },
+    first() {
+      const last = Math.max(0, this.shown.length - Math.ceil(this.room / this.height));
+      return Math.max(0, Math.min(Math.floor(this.top / this.height), last) - BEYOND);
+    },
+    drawn() {
+      return this.shown.slice(this.first, this.first + Math.ceil(this.room / this.height) + 2 * BEYOND);
+    },
+  },
+  mounted() {
+    this.resized = new ResizeObserver(this.measure);
+    this.resized.observe(this.$refs.scroll);
+  },
+  unmounted() {
+    this.resized.disconnect();
+  },
+  methods: {
+    measure() {
+      this.room = this.$refs.scroll.clientHeight;
+      this.height = height();
+    },
+    scrolled() {
+      this.top = this.$refs.scroll.scrollTop;
+    },
+    text: (job) => `${job.name} ${job.id} ${job.operations.join(";")} ${job.worker} ${job.why}`.toLowerCase(),
+  },
+  template: `
+    <section class="panel jobs" aria-labelledby="jobs-title">
+      <div class="bartop">
+        <h2 id="jobs-title">Jobs</h2>
+        <div class="filters" role="group" aria-label="Which jobs">
+          <button v-for="(_, name) in FILTERS" :key="name" type="button" class="filter" :class="name"
+            :aria-pressed="filter === name" @click="filter = name">{{ name }} <span class="num">{{ counts[name] }}</span></button>
+        </div>
+        <input class="search" type="search" v-model="wanted" placeholder="Find" aria-label="Find a job" />
+      </div>
+      <p class="legend" aria-hidden="true"><span v-for="name in STAGES" :key="name"><i :class="name"></i>{{ STAGE_WORDS[name] }}</span></p>
+      <div ref="scroll" class="scroll" tabindex="0" role="region" aria-label="List of jobs" @scroll.passive="scrolled">
+        <ul class="rows" :style="{ height: shown.length * height + 'px', paddingTop: first * height + 'px' }">
+          <Row v-for="(job, at) in drawn" :key="job.id" :job="job" :place="first + at + 1" :count="shown.length" @open="$emit('open', $event)" @retry="$emit('retry', $event)" />
+        </ul>
+        <p v-if="!shown.length" class="empty">
+          <template v-if="lab.link.state === 'starting'">Connecting to the API …</template>
+          <template v-else-if="lab.jobs.length">No job fits. Choose <b>all</b>, or empty the field.</template>
+          <template v-else><b>No jobs yet.</b> Drop pictures on the left, or send some from a terminal:
+            <code>labctl bulk --count 100</code></template>
+        </p>
+      </div>
+    </section>`,
+};
+
+export default {
+  components: { Jobs },
+  emits: ["open", "retry"],
+  template: `<Jobs @open="$emit('open', $event)" @retry="$emit('retry', $event)" />`,
+};

@@ -1,0 +1,187 @@
+"""A hub on a real API over real HTTP: it follows, loses it, and finds it again."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.common.control import Faults, write_faults
+from services.common.envelopes import heartbeat_envelope
+from services.common.messages import Event, JobEvent
+from services.dashboard import hub as hubs
+from services.dashboard.client import Api as Client
+from services.dashboard.client import open_session
+from services.dashboard.hub import Hub, Hubs
+from services.dashboard.stream import Told, events
+from tests.support.api import Api, answer, running
+from tests.support.examples import heartbeat
+from tests.support.letters import failed_job
+from tests.support.waiting import eventually
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Api]:
+    with running(tmp_path) as api:
+        yield api
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look more often than a second."""
+    for name in ("LOOK_S", "RETRY_S", "OLDEST_S"):
+        monkeypatch.setattr(hubs, name, 0.05)
+
+
+@contextlib.asynccontextmanager
+async def looking(api: Api, *, admin: bool = True, most: int = 100) -> AsyncIterator[Hub]:
+    """Give a hub that follows an API."""
+    async with open_session() as session, Hub(Client(session, api.url), most, admin=admin) as hub:
+        yield hub
+
+
+def happen(api: Api, job_id: str, name: JobEvent, **more: Any) -> None:  # noqa: ANN401  (fields of an event)
+    """Let something happen to a job, as the tracker tells it."""
+    row = api.table.get(job_id)
+    assert row is not None
+    fields: dict[str, Any] = {"kind": row.kind, "generation": row.generation, "clock": row.clock}
+    api.write(Event(name=name, job_id=job_id, attempt=1, at=row.created_at + 1, **(fields | more)))
+
+
+def status(hub: Hub, job_id: str) -> str:
+    """Return what the board says of a job."""
+    row = hub.board.job(job_id)
+    return row["status"] if row else ""
+
+
+def link(hub: Hub) -> str:
+    """Return how the connection is."""
+    return str(hub.board.part("link")["state"])
+
+
+async def test_what_was_there_and_what_comes(api: Api) -> None:
+    """Jobs of before are listed, and each change of any job is told."""
+    before = str(answer(api.upload())["job_id"])
+    async with looking(api) as hub:
+        await eventually(lambda: status(hub, before) == "queued")
+        assert link(hub) == "up"
+        happen(api, before, "job.started", worker="worker-1")
+        await eventually(lambda: status(hub, before) == "processing")
+        happen(api, before, "job.completed", worker="worker-1")
+        await eventually(lambda: status(hub, before) == "completed")
+
+
+async def test_a_long_table_is_read_page_by_page(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many of the newest jobs as are shown, however few come at once."""
+    monkeypatch.setattr(hubs, "PAGE", 3)
+    messages = [{"id": f"job-{number}", "payload": 0} for number in range(12)]
+    assert api.post("/batch-produce", {"messages": messages}).status == 201
+    async with looking(api, most=8) as hub:
+        await eventually(lambda: hub.board.job("job-11"))
+        patch = hub.board.patch(-1)
+        assert patch is not None
+        assert {job["id"] for job in patch["jobs"]} == {f"job-{number}" for number in range(4, 12)}
+
+
+async def test_workers_queues_and_faults_are_looked_at(api: Api) -> None:
+    """What /workers, /queues, /faults and /health say stands on the board."""
+    write_faults(api.store, Faults(fail_rate=0.5))
+    api.upload()
+    async with looking(api) as hub:
+        await eventually(lambda: hub.board.part("faults") == {"rows": ["50% of attempts fail"], "error": ""})
+        api.publish(heartbeat_envelope(heartbeat("worker-1")))
+        await eventually(lambda: hub.board.part("workers", {}).get("rows"))
+        waiting = {queue["name"]: queue["ready"] for queue in hub.board.part("queues")["rows"]}
+        assert waiting["image.jobs"] == 1
+        await eventually(lambda: hub.board.points and hub.board.points[-1].waiting == 1)
+        assert [check["ok"] for check in hub.board.part("health")["rows"]] == [True, True, True]
+
+
+async def test_dead_letters_come_and_go(api: Api) -> None:
+    """A letter is listed with its reason when it comes, and not any more when it was purged."""
+    async with looking(api) as hub:
+        await eventually(lambda: hub.board.part("letters"))
+        job_id = failed_job(api)
+        await eventually(lambda: hub.board.part("letters")["count"] == 1)
+        [letter] = hub.board.part("letters")["rows"]
+        assert (letter["id"], letter["code"]) == (job_id, "truncated_image")
+        assert api.http.request("DELETE", f"{api.url}/dlq").status == 200
+        hub.look_soon()
+        await eventually(lambda: hub.board.part("letters")["count"] == 0)
+
+
+async def test_a_part_that_is_refused_says_why_and_the_rest_goes_on(api: Api) -> None:
+    """Without RabbitMQ the queues have the API's own words, and the jobs are listed all the same."""
+    job_id = str(answer(api.upload())["job_id"])
+    async with looking(api) as hub:
+        await eventually(lambda: status(hub, job_id))
+        api.broker.connected = False
+        await eventually(lambda: "RabbitMQ" in hub.board.part("queues", {}).get("error", ""))
+        assert not hub.board.part("health")["rows"][0]["ok"]
+        api.broker.connected = True
+        await eventually(lambda: not hub.board.part("queues")["error"])
+
+
+async def test_who_is_no_admin_looks_at_the_jobs_only(api: Api) -> None:
+    """Queues, workers, faults and dead letters are not even asked for."""
+    async with looking(api, admin=False) as hub:
+        await eventually(lambda: hub.board.part("health"))
+        await eventually(lambda: link(hub) == "up")
+        assert [hub.board.part(name) for name in ("queues", "workers", "faults", "letters")] == [None] * 4
+
+
+async def test_an_api_that_is_away_is_found_again(tmp_path: Path) -> None:
+    """Meanwhile the board keeps what it had; what happened in between is made up for."""
+    with running(tmp_path) as first:
+        port = int(first.url.rpartition(":")[2])
+        job_id = str(answer(first.upload())["job_id"])
+        async with looking(first) as hub:
+            await eventually(lambda: status(hub, job_id) == "queued")
+            first.stop()
+            await eventually(lambda: link(hub) == "away")
+            assert status(hub, job_id) == "queued"
+            with running(tmp_path, port=port) as second:
+                happen(second, job_id, "job.completed", worker="worker-1")
+                await eventually(lambda: link(hub) == "up")
+                await eventually(lambda: status(hub, job_id) == "completed")
+
+
+async def test_a_reset_empties_the_board(api: Api) -> None:
+    """When the jobs that are shown are not in the table any more, they are not shown either."""
+    gone = str(answer(api.upload())["job_id"])
+    async with looking(api) as hub:
+        await eventually(lambda: status(hub, gone))
+        api.table.clear()
+        kept = str(answer(api.upload())["job_id"])
+        await eventually(lambda: not status(hub, gone))
+        await eventually(lambda: status(hub, kept))
+
+
+async def test_a_hub_that_nobody_looks_at_ends(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One identity has one hub, as long as there is a browser or was one shortly before."""
+    monkeypatch.setattr(Hubs, "SWEEP_S", 0.02)
+    async with open_session() as session, Hubs(10) as kept:
+        client = Client(session, api.url)
+        hub = await kept.of("", client, admin=True)
+        assert await kept.of("", client, admin=True) is hub
+        hub.viewers = 1
+        monkeypatch.setattr(Hubs, "IDLE_S", 0.0)
+        other = await kept.of("ada", client, admin=True)
+        await eventually(lambda: not kept.has("ada"))
+        assert kept.has("")
+        assert other is not hub
+
+
+async def test_events_are_read_as_the_standard_says() -> None:
+    """Comments, fields without a space, several lines of data, and what is no JSON."""
+
+    async def lines() -> AsyncIterator[bytes]:
+        text = ': still here\n\nid: 7\nevent: hello\ndata: {"seq":\ndata: 7}\n\ndata:{"a":1}\n\ndata: no\n\n'
+        for line in text.splitlines(keepends=True):
+            yield line.encode()
+
+    found = [told async for told in events(lines())]
+    assert found == [Told("hello", "7", {"seq": 7}), Told("message", "7", {"a": 1})]
