@@ -222,6 +222,8 @@ def test_a_user_uploads_so_much_and_no_more(tmp_path: Path) -> None:
         ({}, 403),
         ({"Origin": "http://evil.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://[::1"}, 403),
+        ({"Origin": "http://evil.example@{host}"}, 403),
         ({"Sec_Fetch_Site": "cross-site"}, 403),
         ({"Sec_Fetch_Site": "same-site"}, 403),
         ({"Origin": "http://evil.example", "Sec_Fetch_Site": "same-origin"}, 403),
