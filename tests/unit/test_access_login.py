@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
+from services.api.access import accounts
 from services.api.settings import ApiSettings
 from services.common import passwords
 from services.common.program import read
@@ -188,6 +189,28 @@ def test_an_address_tries_so_many_names_and_no_more(tmp_path: Path) -> None:
         register = people.stranger.ask("POST", "/auth/register", {"username": "x", "password": "y"})
         assert code(register) == (429, "too_often")
         assert login(people.stranger, "nobody", X_Forwarded_For="192.0.2.7").status == 401
+
+
+def test_a_network_of_ipv6_is_one_address(tmp_path: Path) -> None:
+    """Every client has 2**64 of them; what stands for an address of IPv4 is just that."""
+    with town(tmp_path, login_rate="1/minute") as people:
+        addresses = [f"2001:db8:0:1::{number}" for number in range(11)]
+        others = ["2001:db8:0:2::1", "::ffff:192.0.2.1", "::ffff:192.0.2.2", "somebody"]
+        tried = [
+            login(people.stranger, f"nobody{number}", X_Forwarded_For=address).status
+            for number, address in enumerate([*addresses, *others])
+        ]
+        assert tried == [401] * 10 + [429] + [401] * len(others)
+
+
+def test_only_so_many_wait_for_a_hash(people: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever comes later is told when to come again, instead of waiting longer than a client waits."""
+    monkeypatch.setattr(accounts, "MAX_WAITING", 0)
+    refused = login(people.stranger, "clara")
+    assert code(refused) == (429, "too_often")
+    assert refused.headers["Retry-After"] == "10"
+    monkeypatch.undo()
+    assert login(people.stranger, "clara").status == 401
 
 
 def test_nobody_is_believed_who_is_no_proxy(tmp_path: Path) -> None:
