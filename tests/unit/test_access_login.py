@@ -278,6 +278,36 @@ def test_without_users_everybody_is_an_admin_without_a_name(tmp_path: Path) -> N
         assert code(foreign) == (403, "origin_refused")
 
 
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("127.0.0.1:8000", 200),
+        ("[::1]:8000", 200),
+        ("LOCALHOST", 200),
+        ("lab.localhost:8000", 200),
+        ("api:8000", 200),
+        ("lab.example:8443", 200),
+        ("lab.example", 403),
+        ("evil.example:8000", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("localhost.evil.example", 403),
+    ],
+)
+def test_without_users_no_page_takes_this_machines_place(tmp_path: Path, name: str, status: int) -> None:
+    """A page whose own name was made to lead here is refused; a name that was allowed is not."""
+    with running(tmp_path, allowed_origins="https://lab.example:8443") as api:
+        assert api.get("/jobs", Host=name).status == status
+        sent = {"Host": name, "Origin": f"http://{name}"}
+        made = api.http.request("POST", f"{api.url}/produce", body=b'{"payload": 1}', headers=sent)
+        assert made.status == (201 if status == 200 else status)
+        assert api.get("/", Host=name).status == 200  # what anybody may ask for, anybody may
+
+
+def test_with_users_any_name_will_do(people: Town) -> None:
+    """A page of another name has nobody's cookie."""
+    assert people.anna.ask("GET", "/jobs", Host="lab.example").status == 200
+
+
 def test_the_admin_of_a_setting_is_made_once(people: Town) -> None:
     """Its password is set when there is none yet, and never again."""
     for password in (PASSWORD, "another password"):
