@@ -3,6 +3,7 @@ import secrets
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
+from labkit.errors import ProjectError
 from labkit.runtime.private import write_private
 from services.common.signatures import draw_secret
 
@@ -34,11 +35,20 @@ class Credentials:
 
     @classmethod
     def keep(cls, path: Path) -> "Credentials":
-        """Read the credentials kept in the file (mode 0600); draw what it lacks, all on first use."""
+        """Read the credentials kept in the file (mode 0600); draw what it lacks, all on first use.
+
+        Raises ProjectError.
+        """
         try:
             kept = cls.decode(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             kept = cls()
+        except (ValueError, AttributeError) as error:
+            # Not the error itself: it may quote what it could not read.
+            raise ProjectError(
+                f"{path} cannot be read: it is no JSON object any more.",
+                'Mend it; a secret to be drawn anew is an empty text: "jwt_secret": ""',
+            ) from error
         lacking = [name for name, value in asdict(kept).items() if not value]
         if not lacking:
             return kept

@@ -15,9 +15,11 @@ from typing import Any, Self, cast
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from sse_starlette.sse import SendTimeoutError
+from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from services.api.access.callers import caller
 from services.api.errors import ApiError, ErrorResponse
 from services.api.feed import Feed, Told
 from services.api.settings import ApiSettings
@@ -38,6 +40,9 @@ TOO_SLOW = "nothing was read for {:g} s; connect again, from the last change tha
 # https://www.iana.org/assignments/websocket/websocket.xhtml
 RESTARTS, LATER, UNAUTHORIZED = 1012, 1013, 3000
 
+SHARE = 10
+"""A user gets a tenth of the places, so that nobody takes them from all others; admins are not counted."""
+
 TRANSPORTS = ("sse", "ws")
 
 
@@ -48,7 +53,8 @@ class Listeners:
         self.feed = feed
         self.patience_s = settings.listener_patience_s
         self._most = settings.max_listeners
-        self._lines: list[Line | None] = []
+        self._share = max(1, settings.max_listeners // SHARE)
+        self._seats: list[tuple[Line | None, str | None]] = []  # and whose they are
         self._empty = asyncio.Event()
         self._empty.set()
         self._stopping = False
@@ -67,7 +73,7 @@ class Listeners:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
                 await self._empty.wait()
-        for line in self._lines:
+        for line, _ in self._seats:
             if line is not None:
                 line.cut()
 
@@ -76,17 +82,20 @@ class Listeners:
         """Count a listener in while the block runs; give its line. Raises ApiError when there is no room."""
         if self._stopping:
             raise ApiError("stopping", STOPPING)
-        if len(self._lines) >= self._most:
+        if len(self._seats) >= self._most:
             raise ApiError("too_many_listeners", f"{self._most} listeners are connected, which is the limit")
+        user_id = caller(HTTPConnection(scope)).sees
+        if user_id and sum(whose == user_id for _, whose in self._seats) >= self._share:
+            raise ApiError("too_many_listeners", f"you have {self._share} listeners, which is a user's limit")
         line = cast("Line | None", scope.get(LINE))
-        self._lines.append(line)
+        self._seats.append((line, user_id))
         self._empty.clear()
         try:
             with metrics.listeners.labels(transport).track_inprogress():
                 yield line
         finally:
-            self._lines.remove(line)
-            if not self._lines:
+            self._seats.remove((line, user_id))
+            if not self._seats:
                 self._empty.set()
 
     def drop(self, transport: str, place: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
+from services.api.access import accounts
 from services.api.settings import ApiSettings
 from services.common import passwords
 from services.common.program import read
@@ -190,6 +191,28 @@ def test_an_address_tries_so_many_names_and_no_more(tmp_path: Path) -> None:
         assert login(people.stranger, "nobody", X_Forwarded_For="192.0.2.7").status == 401
 
 
+def test_a_network_of_ipv6_is_one_address(tmp_path: Path) -> None:
+    """Every client has 2**64 of them; what stands for an address of IPv4 is just that."""
+    with town(tmp_path, login_rate="1/minute") as people:
+        addresses = [f"2001:db8:0:1::{number}" for number in range(11)]
+        others = ["2001:db8:0:2::1", "::ffff:192.0.2.1", "::ffff:192.0.2.2", "somebody"]
+        tried = [
+            login(people.stranger, f"nobody{number}", X_Forwarded_For=address).status
+            for number, address in enumerate([*addresses, *others])
+        ]
+        assert tried == [401] * 10 + [429] + [401] * len(others)
+
+
+def test_only_so_many_wait_for_a_hash(people: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever comes later is told when to come again, instead of waiting longer than a client waits."""
+    monkeypatch.setattr(accounts, "MAX_WAITING", 0)
+    refused = login(people.stranger, "clara")
+    assert code(refused) == (429, "too_often")
+    assert refused.headers["Retry-After"] == "10"
+    monkeypatch.undo()
+    assert login(people.stranger, "clara").status == 401
+
+
 def test_nobody_is_believed_who_is_no_proxy(tmp_path: Path) -> None:
     """Without a trusted proxy a header of the client's changes neither its address nor its cookie."""
     with town(tmp_path, login_rate="1/minute", trusted_proxies="") as people:
@@ -222,6 +245,8 @@ def test_a_user_uploads_so_much_and_no_more(tmp_path: Path) -> None:
         ({}, 403),
         ({"Origin": "http://evil.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://[::1"}, 403),
+        ({"Origin": "http://evil.example@{host}"}, 403),
         ({"Sec_Fetch_Site": "cross-site"}, 403),
         ({"Sec_Fetch_Site": "same-site"}, 403),
         ({"Origin": "http://evil.example", "Sec_Fetch_Site": "same-origin"}, 403),
@@ -251,6 +276,36 @@ def test_without_users_everybody_is_an_admin_without_a_name(tmp_path: Path) -> N
         assert api.post("/auth/logout", {}).status == 204
         foreign = api.http.request("POST", f"{api.url}/dlq/replay", headers={"Origin": "http://evil.example"})
         assert code(foreign) == (403, "origin_refused")
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("127.0.0.1:8000", 200),
+        ("[::1]:8000", 200),
+        ("LOCALHOST", 200),
+        ("lab.localhost:8000", 200),
+        ("api:8000", 200),
+        ("lab.example:8443", 200),
+        ("lab.example", 403),
+        ("evil.example:8000", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("localhost.evil.example", 403),
+    ],
+)
+def test_without_users_no_page_takes_this_machines_place(tmp_path: Path, name: str, status: int) -> None:
+    """A page whose own name was made to lead here is refused; a name that was allowed is not."""
+    with running(tmp_path, allowed_origins="https://lab.example:8443") as api:
+        assert api.get("/jobs", Host=name).status == status
+        sent = {"Host": name, "Origin": f"http://{name}"}
+        made = api.http.request("POST", f"{api.url}/produce", body=b'{"payload": 1}', headers=sent)
+        assert made.status == (201 if status == 200 else status)
+        assert api.get("/", Host=name).status == 200  # what anybody may ask for, anybody may
+
+
+def test_with_users_any_name_will_do(people: Town) -> None:
+    """A page of another name has nobody's cookie."""
+    assert people.anna.ask("GET", "/jobs", Host="lab.example").status == 200
 
 
 def test_the_admin_of_a_setting_is_made_once(people: Town) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Iterator
@@ -178,6 +179,7 @@ async def _told(somebody: Person, way: str, query: str) -> Any:  # noqa: ANN401 
                 yield {"type": "change", "closed": connection.close_code}
         else:
             async with session.get(f"/events?{query}") as response:
+                response.raise_for_status()
                 async for line in response.content:
                     if line.startswith(b"data: "):
                         yield json.loads(line[6:])
@@ -201,6 +203,33 @@ def test_a_connection_ends_with_its_token(people: Town, way: str) -> None:
         assert told[-1]["closed"] == 3000
     else:
         assert told[-1] == {"type": "bye", "reason": "The token has expired; log in, then connect again."}
+
+
+def test_nobody_takes_the_places_of_all(tmp_path: Path) -> None:
+    """A user has a tenth of them, whichever way; there is room for others then, and for an admin."""
+    with town(tmp_path, max_listeners=20) as people:
+        anna, ben, admin = people.anna, people.ben, people.admin
+
+        async def statuses() -> list[int]:
+            async with contextlib.AsyncExitStack() as open_until_here:
+                found = []
+                for somebody, way in [
+                    *((anna, "/ws"), (anna, "/events"), (anna, "/events"), (anna, "/ws")),
+                    *((ben, "/events"), *((admin, "/events") for _ in range(3))),
+                ]:
+                    stream = _told(somebody, way, "")
+                    open_until_here.push_async_callback(stream.aclose)
+                    found.append(await _first(stream))
+                return found
+
+        assert asyncio.run(statuses()) == [200, 200, 503, 503, 200, 200, 200, 200]
+
+
+async def _first(stream: Any) -> int:  # noqa: ANN401  (an async generator)
+    try:
+        return 200 if (await anext(stream))["type"] == "hello" else 0
+    except (aiohttp.WSServerHandshakeError, aiohttp.ClientResponseError) as refused:
+        return refused.status
 
 
 def test_a_user_without_an_account_cannot_be(people: Town) -> None:

@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 2
 """Hashes computed at a time; each takes 64 MiB."""
+MAX_WAITING = 200
+"""Whoever comes later is sent away: by then it takes longer than anybody waits for an answer."""
+LATER_S = 10
 ADMIN = "admin"
 RESERVED = (ADMIN, LABCTL)
 """Names that nobody gets by registering."""
@@ -33,6 +36,7 @@ class Accounts:
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
         self._hashers = ThreadPoolExecutor(AT_ONCE, "password")
+        self._waiting = 0
 
     async def register(self, username: str, password: str) -> User:
         """Make an account."""
@@ -81,4 +85,10 @@ class Accounts:
         return await self._rows.write_users(lambda users: users.add(username, kept, role))
 
     async def _hash(self, call: Callable[[], ResultT]) -> ResultT:
-        return await asyncio.get_running_loop().run_in_executor(self._hashers, call)
+        if self._waiting >= MAX_WAITING:
+            raise ApiError("too_often", "too many people log in at the moment", retry_after_s=LATER_S)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._hashers, call)
+        finally:
+            self._waiting -= 1

@@ -57,6 +57,8 @@ class Gate:
         if method not in SAFE:
             self.origins.check(connection.headers, by_browser=False)
         if self.tokens is None:
+            if rule.need is not Need.NOTHING:
+                self.origins.check_host(connection.headers.get("host"))
             scope[CALLER] = EVERYBODY
             return
         if rule.need is Need.NOTHING:

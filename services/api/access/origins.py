@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
 from services.api.errors import ApiError
 
+_OWN_NAME = re.compile(r"[^.]*|(.+\.)?localhost(:\d+)?|[\d.]+(:\d+)?|\[[^\]]+\](:\d+)?")
+"""A Host that no stranger can have made lead here: an address, or a name that is not of the internet."""
 _ORIGIN = re.compile(r"https?://[^/*@?#\s]+")
 
 
@@ -33,9 +34,25 @@ class Origins:
 
     def check_origin(self, origin: str | None, host: str | None) -> None:
         """Let in programs and the pages that may. Raises an `ApiError`."""
-        if origin is None or origin in self.allowed or urlsplit(origin).netloc == host:
+        # Compared, not parsed: whatever a client writes into it, it is the same text or it is not.
+        if origin is None or origin in self.allowed or (host and _host_of(origin) == host.lower()):
             return
         raise ApiError("origin_refused", f"pages of {origin[:200]} may not do this")
+
+    def check_host(self, host: str | None) -> None:
+        """Refuse a name that may be anybody's, where whoever reaches the API is its admin.
+
+        A foreign page can make its own name lead to this machine, and is of the same origin then:
+        https://en.wikipedia.org/wiki/DNS_rebinding
+        """
+        name = (host or "").lower()
+        if not _OWN_NAME.fullmatch(name) and name not in map(_host_of, self.allowed):
+            raise ApiError("origin_refused", f"without users the API is not reached by the name {name[:200]}")
+
+
+def _host_of(origin: str) -> str:
+    """Return what follows the scheme of an origin, which has no path."""
+    return origin.partition("://")[2].lower()
 
 
 def listed(allowed: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import time
 from typing import Annotated, Literal
@@ -30,7 +31,7 @@ class Rates:
         """Count something in; raise an `ApiError` that says when to come again when it is too much."""
         limit = self._limits[what]
         many = type(limit)(limit.amount * PER_ADDRESS, limit.multiples)
-        keys = [(many, "address", address), *([(limit, "user", user)] if user else [])]
+        keys = [(many, "address", _household(address)), *([(limit, "user", user)] if user else [])]
         for item, kind, key in keys:
             if not self._limiter.test(item, what, kind, key, cost=times):
                 raise self._refusal(what, item, kind, key)
@@ -45,6 +46,18 @@ class Rates:
             f"{item.amount} {what}s {whose} in {item.get_expiry()} s are the limit",
             retry_after_s=max(1, math.ceil(reset_at - time.time())),
         )
+
+
+def _household(address: str) -> str:
+    """Return what counts as one address: with IPv6 a network of 64 bits, since every client has that many."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if found.version == 4:  # noqa: PLR2004 - the number is its name
+        return str(found)
+    mapped = found.ipv4_mapped
+    return str(mapped or ipaddress.ip_network((int(found) >> 64 << 64, 64)))
 
 
 def _check(text: str) -> str:
