@@ -7,7 +7,7 @@ from typing import Any
 
 from services.dashboard.board import KEPT_POINTS, POINT_S, Point
 
-# The same colours as in dashboard.css, on light and on dark.
+# The same colours as in web/look.css, on light and on dark.
 BLUE, AMBER, VIOLET, GREEN, RED, GREY = "#3b82c4", "#c98a1b", "#9166cc", "#2f9e62", "#d2483f", "#8a929c"
 
 DEPTHS = (("waiting", "waiting", AMBER), ("retrying", "retrying", VIOLET), ("dead", "dead", RED))

@@ -35,9 +35,12 @@ FIRST_S = 1.5
 
 LATER_S = 0.1
 
+LOOKS = ("look", "frame", "send", "jobs", "queues", "dialogs", "widths")
+"""The style sheets, in their order: what narrow and wide pages change comes last."""
+
 # Before anything is drawn: or a dark page would flash in white.
+SHEETS = "\n".join(f'<link rel="stylesheet" href="/web/{name}.css">' for name in LOOKS)
 HEAD = """
-<link rel="stylesheet" href="/web/dashboard.css">
 <link rel="modulepreload" href="/web/store.js">
 <link rel="modulepreload" href="/web/builder.js">
 <script>
@@ -74,7 +77,7 @@ def pages(api: Api, sessions: Sessions, hubs: Hubs) -> None:
     @ui.page("/login", title="Queue Lab: log in")
     async def login() -> None:
         """Ask who it is."""
-        ui.add_head_html(HEAD)
+        ui.add_head_html(SHEETS + HEAD)
         LoginForm()
 
     async def _hub(identity: Identity | None) -> Hub:
@@ -85,7 +88,7 @@ def pages(api: Api, sessions: Sessions, hubs: Hubs) -> None:
 
 def build(hub: Hub, identity: Identity | None) -> None:
     """Put the main page together."""
-    ui.add_head_html(HEAD)
+    ui.add_head_html(SHEETS + HEAD)
     viewer = Viewer(hub, ui.context.client)
     viewer.first()
     status = Status(identity.username if identity else "", identity.role if identity else "")

@@ -48,6 +48,8 @@ class Meter:
                 self._measure(self._wanted)
             except LabError:
                 return  # whoever looks at the stack will say so
+            except RuntimeError:
+                return  # this program ends: no thread begins any more
             time.sleep(max(0.0, _EVERY_S - (time.monotonic() - began)))
 
     def _measure(self, containers: Sequence[Container]) -> None:
