@@ -1,7 +1,7 @@
 // The list of jobs: status, stage clock, what went wrong.
 import { STAGES, STAGE_WORDS, bar, clock, lab, span, told, total } from "/web/store.js";
 
-// Rows that cannot be seen are not drawn. dashboard.css has the same heights, in pixels.
+// Rows that cannot be seen are not drawn. jobs.css and widths.css have the same heights, in pixels.
 const NARROW = matchMedia("(max-width: 759px)");
 const height = () => (NARROW.matches ? 88 : 50);
 const BEYOND = 6;
