@@ -34,7 +34,7 @@ def extras() -> List[str]:
         text = (words.ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     except OSError:
         return []
-    services = re.split(r"^(?=  [\w-]+:\s*$)", text, flags=re.MULTILINE)
+    services = re.split(r"\n(?=  [\w-]+:\s*\n)", text)
     asked_for = [
         one
         for one in services

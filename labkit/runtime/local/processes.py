@@ -25,6 +25,7 @@ _DAEMONS = frozenset({"epmd"})
 _KILL_WAIT_S = 5.0
 _SETTLED_S = 2.0
 _STRANGERS_S = 20.0
+_FREEZE_S = 2.0
 _POLL_S = 0.05
 
 
@@ -129,15 +130,17 @@ class Group:
     def paused(self) -> bool:
         """Tell whether the instance is frozen."""
         root = self.root
-        try:
-            return root is not None and root.status() == psutil.STATUS_STOPPED
-        except psutil.Error:
-            return False
+        return root is not None and _is_stopped(root)
 
     def freeze(self) -> None:
-        """Stop every process where it is."""
+        """Stop every process where it is, and return when it is so: the signal takes its time to arrive."""
         for process in self.processes:
             _signal(process, signal.SIGSTOP)
+        deadline = time.monotonic() + _FREEZE_S
+        while any(is_alive(one) and not _is_stopped(one) for one in self.processes):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(_POLL_S)
 
     def thaw(self) -> None:
         """Let a frozen instance go on."""
@@ -200,6 +203,13 @@ def started_at(process: psutil.Process) -> float:
         return process.create_time()
     except psutil.Error:
         return 0.0
+
+
+def _is_stopped(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_STOPPED
+    except psutil.Error:
+        return False
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:
