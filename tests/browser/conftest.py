@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from labkit.install import programs
 from labkit.project import Project
@@ -17,10 +17,12 @@ from labkit.screenshots import FLAGS
 from labkit.settings import program_settings
 from labkit.stack import Options
 from tests.acceptance.stack import Stack
-from tests.browser.window import Window
+from tests.browser.window import PATIENCE_MS, Window
 from tests.support.ports import free_offset
 
 OpenWindow = Callable[..., Window]
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")

@@ -65,7 +65,7 @@ class Window:
 
     def expect_job(self, name: str, status: str) -> None:
         """Wait until a job has a status."""
-        expect(self.job(name).locator(".status")).to_have_text(status, timeout=PATIENCE_MS)
+        expect(self.job(name).locator(".status")).to_have_text(status)
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the jobs that are listed: id and status."""
