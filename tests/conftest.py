@@ -35,12 +35,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Choose by --docker: the tests marked docker, or all others."""
+    """Choose by --docker: the tests marked docker, or all others; those in a browser come last."""
     wanted: bool = config.getoption("--docker")
     sides: dict[bool, list[pytest.Item]] = {True: [], False: []}
     for item in items:
         sides[item.get_closest_marker("docker") is not None].append(item)
-    items[:] = sides[wanted]
+    # Playwright keeps a loop running in this thread from its first test on, and then no other can begin.
+    items[:] = sorted(sides[wanted], key=lambda item: "browser" in item.path.parts)
     if sides[not wanted]:
         config.hook.pytest_deselected(items=sides[not wanted])
 
