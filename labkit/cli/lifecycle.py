@@ -114,10 +114,15 @@ def up(
     headline = f"Ready in {duration(seconds)}, {_workers(lab, in_force)}."
     steps = [(lab.here(command(what)), why) for what, why in next_steps(in_force)]
     lab.out.print(ready(headline, main_links(lab.runtime), steps))
+    _say_what_surprises(lab, first=before is None, workers=workers, layout=in_force)
+
+
+def _say_what_surprises(lab: Lab, *, first: bool, workers: int | None, layout: Layout) -> None:
+    """Say which ports were kept, and for what a number of workers does not count."""
     offset = lab.runtime.project.port_offset
-    if offset and before is None and "port_offset" not in lab.settings.model_fields_set:
+    if offset and first and "port_offset" not in lab.settings.model_fields_set:
         lab.say(f"Ports: as before, + {offset}. The usual ones: down, then {command('up --port-offset 0')}")
-    if workers is not None and in_force == "per-operation":
+    if workers is not None and layout == "per-operation":
         lab.say(
             f"--workers counts from the next layout single on; pools have numbers of their own: "
             f"{command('scale convert=3')}",

@@ -38,9 +38,12 @@ LATER_S = 0.1
 LOOKS = ("look", "frame", "send", "jobs", "queues", "dialogs", "widths")
 """The style sheets, in their order: what narrow and wide pages change comes last."""
 
-# Before anything is drawn: or a dark page would flash in white.
 SHEETS = "\n".join(f'<link rel="stylesheet" href="/web/{name}.css">' for name in LOOKS)
-HEAD = """
+
+# Before anything is drawn: or a dark page would flash in white.
+HEAD = (
+    SHEETS
+    + """
 <link rel="modulepreload" href="/web/store.js">
 <link rel="modulepreload" href="/web/builder.js">
 <script>
@@ -53,6 +56,7 @@ HEAD = """
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", labLook);
 </script>
 """
+)
 LOGOUT = """
 fetch("/session", {method: "DELETE", headers: {"X-Queue-Lab": "page"}})
   .finally(() => location.assign("/login"))
@@ -77,7 +81,7 @@ def pages(api: Api, sessions: Sessions, hubs: Hubs) -> None:
     @ui.page("/login", title="Queue Lab: log in")
     async def login() -> None:
         """Ask who it is."""
-        ui.add_head_html(SHEETS + HEAD)
+        ui.add_head_html(HEAD)
         LoginForm()
 
     async def _hub(identity: Identity | None) -> Hub:
@@ -88,7 +92,7 @@ def pages(api: Api, sessions: Sessions, hubs: Hubs) -> None:
 
 def build(hub: Hub, identity: Identity | None) -> None:
     """Put the main page together."""
-    ui.add_head_html(SHEETS + HEAD)
+    ui.add_head_html(HEAD)
     viewer = Viewer(hub, ui.context.client)
     viewer.first()
     status = Status(identity.username if identity else "", identity.role if identity else "")
