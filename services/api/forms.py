@@ -31,7 +31,7 @@ FORM_BYTES = 64 * 1024
 PART_BYTES = 1024
 """Room for the headers of one file."""
 SPOOL_BYTES = 1024 * 1024
-SPOOLED_AT_ONCE = 32
+SPOOLED_AT_ONCE = 16
 MAX_NAME = 300
 UTF_8 = (b"utf-8", b"utf8", b"us-ascii")
 PRIORITY = re.compile("[0-9]", re.ASCII)

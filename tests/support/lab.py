@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Self
 
+import typer.testing
 from anyio.from_thread import start_blocking_portal
 from rich.console import Console
 from typer.testing import CliRunner, Result
@@ -38,6 +39,9 @@ from tests.support.examples import heartbeat
 from tests.support.ports import free_offset
 
 BEAT_S = 0.01
+
+# The runner makes the whole tree of commands anew for each that it runs, which takes longer than most.
+typer.testing._get_command = functools.cache(typer.testing._get_command)  # type: ignore[attr-defined]
 
 
 class ForgetfulRuntime(FakeRuntime):

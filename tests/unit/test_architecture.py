@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,9 +54,19 @@ def _module(path: Path) -> str:
     return _named(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-def _imports(path: Path) -> Iterator[str]:
-    """Give every module that a file imports, wherever the import stands, with each name taken from it."""
-    for node in ast.walk(ast.parse(path.read_text())):
+@functools.cache
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@functools.cache
+def _imports(path: Path) -> tuple[str, ...]:
+    """Return every module that a file imports, wherever the import stands, with each name taken from it."""
+    return tuple(_imported(path))
+
+
+def _imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(_parsed(path)):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -121,7 +132,7 @@ def test_only_settings_read_the_environment() -> None:
         f"{_named(path)}:{node.lineno}"
         for path in files
         if not _named(path).startswith(tuple(ENVIRONMENT))
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(_parsed(path))
         if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv") and _is_os(node.value)
     ]
     assert wrong == []
