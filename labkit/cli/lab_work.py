@@ -122,6 +122,8 @@ def _make_ready(context: Context, desk: Desk, chosen: Lab, *, assume_yes: bool) 
     try:
         if not context.runtime.instances():
             start_stack(context, options(chosen.file.stack), assume_yes=assume_yes)
+        elif not assume_yes:
+            _ask_the_others(context, desk)
         with context.out.status("Queues, workers and faults …"):
             desk.prepare(chosen)
     except LabError:
@@ -130,6 +132,17 @@ def _make_ready(context: Context, desk: Desk, chosen: Lab, *, assume_yes: bool) 
             context.say(f"Without a working stack you can read a recorded run: {reading}", style="yellow")
         raise
     context.say(ready_words(chosen.file.stack), style="dim")
+
+
+def _ask_the_others(context: Context, desk: Desk) -> None:
+    """Ask before a stack with users is emptied: what waits there may be somebody else's. Raises LabError."""
+    if context.runtime.environment().get("LAB_AUTH") != "required" or not desk.would_empty():
+        return
+    if not context.ask("This stack has users. Delete all of its jobs, messages and images?"):
+        raise LabError(
+            "The lab needs an empty stack, and nothing was deleted.",
+            f"Make one of your own: {command('--project mine --port-offset 100 lab start')}",
+        )
 
 
 def _cores(chosen: Lab) -> float | None:

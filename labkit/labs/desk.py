@@ -107,6 +107,10 @@ class Desk:
         staging.provide(lab, self.here(lab))
         return self._keep(lab, state)
 
+    def would_empty(self) -> bool:
+        """Whether the stack, which is up, has anything in it that `prepare` deletes. Raises LabError."""
+        return staging.is_busy(self._access())
+
     def prepare(self, lab: Lab, notify: Notify = ignore) -> LabProgress:
         """Put the stack, which is up, into the lab's state. Raises LabError."""
         staging.prepare(self.runtime, self._access(), lab, notify)

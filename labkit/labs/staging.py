@@ -25,7 +25,7 @@ def prepare(runtime: Runtime, access: Access, lab: Lab, notify: Notify = ignore)
 
     Raises what `Runtime.up` raises, NotReady and StackDown.
     """
-    if _is_busy(access):
+    if is_busy(access):
         reset(runtime, access, notify)
     stack = lab.file.stack
     staging.prepare(runtime, access, stack, stack.faults, notify)
@@ -64,7 +64,7 @@ def _draw(picture: Picture, here: Path) -> None:
             path.write_bytes(_DRAWN[picture.kind](picture.width, picture.height, seed=number))
 
 
-def _is_busy(access: Access) -> bool:
+def is_busy(access: Access) -> bool:
     """Whether jobs wait, are being done, or lie in the dead-letter queue."""
     table = access.jobs()
     try:

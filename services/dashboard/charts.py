@@ -15,6 +15,42 @@ RATES = (("in", "accepted", BLUE), ("done", "completed", GREEN), ("failed", "fai
 
 Options = dict[str, Any]
 
+AGO = "value => value ? `${-value / 60} min` : 'now'"
+LEAST = "value => Math.max(4, Math.ceil(value.max))"
+"""An axis that says 0 to 4 while nothing happens: else the first job would fill it."""
+
+LEGEND: Options = {
+    "top": 0,
+    "left": 0,
+    "itemWidth": 12,
+    "itemHeight": 2,
+    "icon": "rect",
+    "textStyle": {"color": GREY, "fontSize": 12},
+    "selectedMode": False,
+}
+PAST: Options = {
+    "type": "value",
+    "min": -KEPT_POINTS * POINT_S,
+    "max": 0,
+    "interval": 60,
+    "axisLabel": {"color": GREY, "fontSize": 11, ":formatter": AGO, "hideOverlap": True},
+    "axisLine": {"onZero": False, "lineStyle": {"color": GREY, "opacity": 0.4}},
+    "axisTick": {"show": False},
+    "splitLine": {"show": False},
+    "axisPointer": {"label": {"show": False}},
+}
+AMOUNT: Options = {
+    "type": "value",
+    "minInterval": 1,
+    "min": 0,
+    ":max": LEAST,
+    "splitNumber": 3,
+    "axisLine": {"show": False},
+    "axisTick": {"show": False},
+    "axisLabel": {"color": GREY, "fontSize": 11},
+    "splitLine": {"lineStyle": {"color": GREY, "opacity": 0.18}},
+}
+
 
 def depths(points: Sequence[Point]) -> Options:
     """Return how many messages waited."""
@@ -31,38 +67,10 @@ def _chart(points: Sequence[Point], lines: Sequence[tuple[str, str, str]]) -> Op
     return {
         "animation": False,
         "grid": {"left": 36, "right": 8, "top": 26, "bottom": 20},
-        "legend": {
-            "top": 0,
-            "left": 0,
-            "itemWidth": 12,
-            "itemHeight": 2,
-            "icon": "rect",
-            "textStyle": {"color": GREY, "fontSize": 12},
-            "selectedMode": False,
-        },
+        "legend": LEGEND,
         "tooltip": {"trigger": "axis", "confine": True, "axisPointer": {"type": "line"}},
-        "xAxis": {
-            "type": "value",
-            "min": -KEPT_POINTS * POINT_S,
-            "max": 0,
-            "interval": 60,
-            "axisLabel": {"color": GREY, "fontSize": 11, ":formatter": AGO, "hideOverlap": True},
-            "axisLine": {"onZero": False, "lineStyle": {"color": GREY, "opacity": 0.4}},
-            "axisTick": {"show": False},
-            "splitLine": {"show": False},
-            "axisPointer": {"label": {"show": False}},
-        },
-        "yAxis": {
-            "type": "value",
-            "minInterval": 1,
-            "min": 0,
-            ":max": LEAST,
-            "splitNumber": 3,
-            "axisLine": {"show": False},
-            "axisTick": {"show": False},
-            "axisLabel": {"color": GREY, "fontSize": 11},
-            "splitLine": {"lineStyle": {"color": GREY, "opacity": 0.18}},
-        },
+        "xAxis": PAST,
+        "yAxis": AMOUNT,
         "series": [
             {
                 "name": name,
@@ -76,8 +84,3 @@ def _chart(points: Sequence[Point], lines: Sequence[tuple[str, str, str]]) -> Op
             for name, field, colour in lines
         ],
     }
-
-
-AGO = "value => value ? `${-value / 60} min` : 'now'"
-LEAST = "value => Math.max(4, Math.ceil(value.max))"
-"""An axis that says 0 to 4 while nothing happens: else the first job would fill it."""

@@ -42,6 +42,11 @@ def test_another_password_is_another_version(jobs: JobStore) -> None:
     assert (second.password_hash, second.version) == ("second", first.version + 1)
     assert not jobs.users.rehash(first, "too late")
     assert not jobs.users.set_password("nobody", "x")
+    assert not jobs.users.change_password(first, "too late")
+    assert jobs.users.change_password(second, "third")
+    third = jobs.users.find(name)
+    assert third
+    assert (third.password_hash, third.version) == ("third", second.version + 1)
 
 
 def test_a_removed_user_leaves_the_jobs(jobs: JobStore) -> None:

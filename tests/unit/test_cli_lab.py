@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
 import pytest
 
 from labkit.labs import content
+from labkit.stack import Options
+from services.common.jobs import Filter
+from tests.support.examples import event, new_job
 from tests.support.lab import World
 
 PREDICTED = ("--predict", "half=0.5", "--predict", "share=2")
@@ -69,6 +73,21 @@ def test_a_restart_asks_first(world: World) -> None:
     world.answer = True
     assert "is as new" in world.run("lab", "restart").stdout
     assert world.run("lab", "next").exit_code == 1
+
+
+@pytest.mark.parametrize("auth", ["off", "required"])
+def test_a_stack_of_many_is_not_emptied_unasked(world: World, auth: str) -> None:
+    """Where users log in, a lab asks before it deletes what waits; on one's own stack it is no question."""
+    world.runtime.up(Options(counts={"worker": 1}, settings={"LAB_AUTH": auth}))
+    world.answer = False
+    with contextlib.closing(world.jobs()) as table:
+        table.add([new_job()])
+        table.apply([event("job.queued", job_id=table.list(Filter())[0].job_id)])
+        result = world.run("lab", "start", "01")
+        assert (len(world.questions), table.count_by_status()) == (
+            (1, {"queued": 1}) if auth == "required" else (0, {})
+        )
+    assert ("nothing was deleted" in result.stderr) == (auth == "required")
 
 
 def test_checks_of_an_untouched_lab_do_not_pass(world: World) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TypeVar
 
 from services.api.errors import ApiError
@@ -62,6 +63,21 @@ class Accounts:
             fresh = await self._hash(lambda: passwords.hashed(password))
             await self._rows.write_users(lambda users: users.rehash(user, fresh))
         return user
+
+    async def change_password(self, username: str, password: str, fresh: str) -> User | None:
+        """Give a user who knows their `password` another, which ends all sessions; None as in `login`."""
+        user = await self.login(username, password)
+        if user is None:
+            return None
+        if why := passwords.weakness(fresh, username):
+            raise ApiError("weak_password", why)
+        if fresh == password:
+            raise ApiError("weak_password", "it is the one that you have")
+        kept = await self._hash(lambda: passwords.hashed(fresh))
+        if not await self._rows.write_users(lambda users: users.change_password(user, kept)):
+            return None
+        log.info("password_changed", extra={"user": username})
+        return replace(user, version=user.version + 1)
 
     async def keep_admin(self, password: str) -> None:
         """Make the user `admin` as soon as the database answers, unless there is one."""

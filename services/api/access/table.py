@@ -59,6 +59,7 @@ RULES: Mapping[tuple[str, str], Rule] = MappingProxyType(
         ("POST", "/auth/login"): ANYONE,
         ("POST", "/auth/logout"): ANYONE,  # it only takes a cookie away
         ("POST", "/auth/refresh"): USER,
+        ("POST", "/auth/password"): USER,
         ("GET", "/auth/me"): USER,
         ("POST", "/upload"): SENDS,
         ("POST", "/upload/batch"): SENDS,

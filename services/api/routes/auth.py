@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -17,6 +17,7 @@ from services.api.context import Context, context
 from services.api.errors import ApiError
 from services.api.openapi import problems
 from services.api.reading import json_body, read_json
+from services.common.jobs import User
 from services.common.passwords import MAX_CHARS
 from services.common.tokens import LABCTL, Tokens
 
@@ -26,6 +27,8 @@ router = APIRouter()
 
 MAX_BODY_BYTES = 4096
 MAX_NAME = 100
+BodyT = TypeVar("BodyT", bound=BaseModel)
+
 READING = ("bad_json", "bad_field", "request_timeout", "body_too_large")
 
 
@@ -36,6 +39,15 @@ class Login(BaseModel):
 
     username: str = Field(max_length=MAX_NAME, description="2 to 32 of a-z, 0-9, dot, dash and underscore")
     password: SecretStr = Field(max_length=MAX_CHARS, description="10 characters or more")
+
+
+class NewPassword(BaseModel):
+    """The password of whoever asks, and the next one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    password: SecretStr = Field(max_length=MAX_CHARS, description="the one until now")
+    new_password: SecretStr = Field(max_length=MAX_CHARS, description="10 characters or more")
 
 
 @router.post(
@@ -56,7 +68,7 @@ async def register(request: Request) -> Response:
     if parts.settings.registration == "closed":
         raise ApiError("registration_closed", "LAB_REGISTRATION is closed")
     parts.gate.rates.count("login", address(request))
-    wanted = await _read(request)
+    wanted = await _read(request, Login)
     user = await parts.accounts.register(wanted.username.lower(), wanted.password.get_secret_value())
     return _answer({"username": user.username, "role": user.role}, 201)
 
@@ -71,16 +83,12 @@ async def login(request: Request) -> Response:
     """Get a token for a name and its password; a browser gets it as a cookie too."""
     parts = context(request)
     tokens = _tokens(parts)
-    wanted = await _read(request)
+    wanted = await _read(request, Login)
     name = wanted.username.lower()
     parts.gate.rates.count("login", address(request), name)
     user = await parts.accounts.login(name, wanted.password.get_secret_value())
-    if user is None:
-        # Without the name: some type their password into its field.
-        log.warning("login_failed", extra={"client": address(request)})
-        raise ApiError("bad_login", "no user of this name has this password")
-    log.info("login_succeeded", extra={"user": user.username, "client": address(request)})
-    known = Caller(role=user.role, user_id=user.user_id, username=user.username, version=user.version)
+    known = _known(request, user)
+    log.info("login_succeeded", extra={"user": known.username, "client": address(request)})
     return _welcome(request, tokens, known)
 
 
@@ -88,6 +96,25 @@ async def login(request: Request) -> Response:
 async def refresh(request: Request) -> Response:
     """Get a fresh token for one that is still good."""
     return _welcome(request, _tokens(context(request)), caller(request))
+
+
+@router.post(
+    "/auth/password",
+    response_model=LoggedIn,
+    responses=problems(
+        *READING, "auth_off", "bad_login", "weak_password", "too_often", "database_unavailable"
+    ),
+    openapi_extra=json_body(NewPassword),
+)
+async def password(request: Request) -> Response:
+    """Change one's own password. All sessions end but this one, which gets its next token here."""
+    parts = context(request)
+    tokens = _tokens(parts)
+    name = caller(request).username or ""
+    wanted = await _read(request, NewPassword)
+    parts.gate.rates.count("login", address(request), name)
+    old, new = wanted.password.get_secret_value(), wanted.new_password.get_secret_value()
+    return _welcome(request, tokens, _known(request, await parts.accounts.change_password(name, old, new)))
 
 
 @router.post("/auth/logout", status_code=204, response_class=Response)
@@ -106,9 +133,18 @@ async def me(request: Request) -> Response:
     return _answer(found)
 
 
-async def _read(request: Request) -> Login:
+async def _read(request: Request, kind: type[BodyT]) -> BodyT:
     timeout_s = context(request).settings.body_timeout_s
-    return await read_json(request, Login, max_bytes=MAX_BODY_BYTES, timeout_s=timeout_s)
+    return await read_json(request, kind, max_bytes=MAX_BODY_BYTES, timeout_s=timeout_s)
+
+
+def _known(request: Request, user: User | None) -> Caller:
+    """Return who that is; refuse where name and password did not agree."""
+    if user is None:
+        # Without the name: some type their password into its field.
+        log.warning("login_failed", extra={"client": address(request)})
+        raise ApiError("bad_login", "no user of this name has this password")
+    return Caller(role=user.role, user_id=user.user_id, username=user.username, version=user.version)
 
 
 def _tokens(parts: Context) -> Tokens:

@@ -87,10 +87,14 @@ class UserStore:
         values = {"password_hash": password_hash, "version": users.c.version + 1}
         return self._changed(sa.update(users).where(users.c.username == username).values(values))
 
+    def change_password(self, user: User, password_hash: str) -> bool:
+        """Change it as above, unless somebody else did since this `user` was read."""
+        values = {"password_hash": password_hash, "version": user.version + 1}
+        return self._changed(sa.update(users).where(_unchanged(user)).values(values))
+
     def rehash(self, user: User, password_hash: str) -> bool:
         """Keep the same password in another way, unless it was changed meanwhile."""
-        same = (users.c.user_id == user.user_id) & (users.c.version == user.version)
-        return self._changed(sa.update(users).where(same).values(password_hash=password_hash))
+        return self._changed(sa.update(users).where(_unchanged(user)).values(password_hash=password_hash))
 
     def remove(self, username: str) -> bool:
         """Delete a user; their jobs stay, and are the admin's."""
@@ -105,6 +109,10 @@ class UserStore:
         with self._transaction() as connection:
             result: Any = connection.execute(statement)
             return bool(result.rowcount)
+
+
+def _unchanged(user: User) -> sa.ColumnElement[bool]:
+    return (users.c.user_id == user.user_id) & (users.c.version == user.version)
 
 
 def _user(found: sa.RowMapping) -> User:
