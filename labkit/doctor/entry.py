@@ -44,7 +44,7 @@ def api_of(project: Project) -> Api:
 def make_token(secret: str) -> str:
     """Return a JWT of labctl, signed by HS256."""
     now = int(time.time())
-    claims = {"iss": ISSUER, "sub": LABCTL, "iat": now, "exp": now + GOOD_FOR_S}
+    claims = {"iss": ISSUER, "sub": LABCTL, "iat": now, "exp": now + GOOD_FOR_S, "auth_time": now}
     text = f"{_part({'alg': 'HS256', 'typ': 'JWT'})}.{_part(claims)}"
     return f"{text}.{_plain(hmac.new(secret.encode(), text.encode(), hashlib.sha256).digest())}"
 

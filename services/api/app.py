@@ -103,7 +103,7 @@ def assemble(settings: ApiSettings, broker: Broker, store: ObjectStore, table: J
             timeout_s=settings.body_timeout_s,
         ),
         letters=Letters(broker, settings.layout),
-        listeners=Listeners(Feed(broker, rows), settings),
+        listeners=Listeners(Feed(broker, rows), settings, rows.versions),
         roster=ListeningRoster(broker),
         direct=Direct(
             objects,

@@ -9,19 +9,17 @@ import asyncio
 import contextlib
 import json
 import logging
-import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, Self, cast
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from sse_starlette.sse import SendTimeoutError
-from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from services.api.access.callers import caller
+from services.api.access.stays import Stay, StayOver, Versions, look_after
 from services.api.errors import ApiError, ErrorResponse
-from services.api.feed import Feed, Told
+from services.api.feed import Feed
 from services.api.settings import ApiSettings
 from services.common import metrics
 from services.common.errors import DatabaseUnavailable
@@ -49,12 +47,14 @@ TRANSPORTS = ("sse", "ws")
 class Listeners:
     """The listeners of one API."""
 
-    def __init__(self, feed: Feed, settings: ApiSettings) -> None:
+    def __init__(self, feed: Feed, settings: ApiSettings, versions: Versions) -> None:
         self.feed = feed
+        self._versions = versions
         self.patience_s = settings.listener_patience_s
         self._most = settings.max_listeners
         self._share = max(1, settings.max_listeners // SHARE)
-        self._seats: list[tuple[Line | None, str | None]] = []  # and whose they are
+        self._seats: list[tuple[Line | None, Stay]] = []
+        self._looking: asyncio.Task[None] | None = None
         self._empty = asyncio.Event()
         self._empty.set()
         self._stopping = False
@@ -64,11 +64,14 @@ class Listeners:
         for transport in TRANSPORTS:
             metrics.listeners.labels(transport)  # shown at zero
         await self.feed.__aenter__()
+        self._looking = asyncio.create_task(look_after(self._stays, self._versions))
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         """Let all listeners end; those that do not read are cut off."""
         self._stopping = True
+        if self._looking is not None:
+            self._looking.cancel()
         await self.feed.__aexit__()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
@@ -78,25 +81,28 @@ class Listeners:
                 line.cut()
 
     @contextlib.contextmanager
-    def seat(self, scope: Scope, transport: str) -> Iterator[Line | None]:
+    def seat(self, scope: Scope, transport: str, stay: Stay) -> Iterator[Line | None]:
         """Count a listener in while the block runs; give its line. Raises ApiError when there is no room."""
         if self._stopping:
             raise ApiError("stopping", STOPPING)
         if len(self._seats) >= self._most:
             raise ApiError("too_many_listeners", f"{self._most} listeners are connected, which is the limit")
-        user_id = caller(HTTPConnection(scope)).sees
-        if user_id and sum(whose == user_id for _, whose in self._seats) >= self._share:
+        user_id = stay.who.sees
+        if user_id and sum(each.who.sees == user_id for each in self._stays()) >= self._share:
             raise ApiError("too_many_listeners", f"you have {self._share} listeners, which is a user's limit")
         line = cast("Line | None", scope.get(LINE))
-        self._seats.append((line, user_id))
+        self._seats.append((line, stay))
         self._empty.clear()
         try:
             with metrics.listeners.labels(transport).track_inprogress():
                 yield line
         finally:
-            self._seats.remove((line, user_id))
+            self._seats.remove((line, stay))
             if not self._seats:
                 self._empty.set()
+
+    def _stays(self) -> list[Stay]:
+        return [stay for _, stay in self._seats]
 
     def drop(self, transport: str, place: str) -> str:
         """Note that a listener is dropped; return what it is told."""
@@ -109,20 +115,21 @@ class Listeners:
 class EventStream(EventSourceResponse):
     """The feed as server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html."""
 
-    def __init__(self, listeners: Listeners, place: int, wanted: Wanted, until: float | None = None) -> None:
+    def __init__(self, listeners: Listeners, place: int, wanted: Wanted, stay: Stay) -> None:
         super().__init__(
-            self._events(place, wanted, until),
+            self._events(place, wanted, stay),
             ping=HEARTBEAT_S,
             ping_message_factory=lambda: ServerSentEvent(comment="still here", sep="\n"),
             sep="\n",
             send_timeout=listeners.patience_s,
         )
         self._listeners = listeners
+        self._stay = stay
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Tell until one side ends."""
         try:
-            with self._listeners.seat(scope, "sse") as line:
+            with self._listeners.seat(scope, "sse", self._stay) as line:
                 try:
                     await super().__call__(scope, receive, send)
                 except* SendTimeoutError:
@@ -131,25 +138,25 @@ class EventStream(EventSourceResponse):
         except ApiError as error:
             await ErrorResponse(error.code, str(error))(scope, receive, send)
 
-    async def _events(self, place: int, wanted: Wanted, until: float | None) -> AsyncIterator[bytes]:
+    async def _events(self, place: int, wanted: Wanted, stay: Stay) -> AsyncIterator[bytes]:
         yield f"retry: {RECONNECT_MS}\nid: {place}\nevent: hello\ndata: {_hello(place)}\n\n".encode()
         reason = STOPPING
         try:
-            async for found in _while_good(self._listeners.feed.follow(place, wanted), until):
+            async for found in stay.during(self._listeners.feed.follow(place, wanted)):
                 yield b"".join(told.event for told in found)
-        except (DatabaseUnavailable, _Expired) as error:
+        except (DatabaseUnavailable, StayOver) as error:
             reason = str(error)
         yield _bye(reason)
 
 
 async def converse(
-    websocket: WebSocket, listeners: Listeners, place: int, wanted: Wanted, until: float | None = None
+    websocket: WebSocket, listeners: Listeners, place: int, wanted: Wanted, stay: Stay
 ) -> None:
     """Tell the feed over a WebSocket, until one side ends. What the client says is not listened to."""
     try:
-        with listeners.seat(websocket.scope, "websocket") as line:
+        with listeners.seat(websocket.scope, "websocket", stay) as line:
             await websocket.accept()
-            telling = asyncio.create_task(_tell(websocket, listeners, line, place, wanted, until))
+            telling = asyncio.create_task(_tell(websocket, listeners, line, place, wanted, stay))
             hearing = asyncio.create_task(_hear(websocket))
             try:
                 await asyncio.wait({telling, hearing}, return_when=asyncio.FIRST_COMPLETED)
@@ -176,17 +183,17 @@ async def _tell(
     line: Line | None,
     place: int,
     wanted: Wanted,
-    until: float | None,
+    stay: Stay,
 ) -> None:
     code, reason = RESTARTS, STOPPING
     try:
         await _send(websocket, listeners, _hello(place))
-        async for found in _while_good(listeners.feed.follow(place, wanted), until):
+        async for found in stay.during(listeners.feed.follow(place, wanted)):
             for told in found:
                 await _send(websocket, listeners, told.text)
     except DatabaseUnavailable as error:
         code, reason = LATER, str(error)
-    except _Expired as error:
+    except StayOver as error:
         code, reason = UNAUTHORIZED, str(error)
     except TimeoutError:
         code, reason = LATER, listeners.drop("websocket", _client(websocket.scope))
@@ -194,29 +201,6 @@ async def _tell(
             raise
         line.let_go()
     await websocket.close(code, reason.encode()[:120].decode(errors="ignore"))  # the protocol takes 123 bytes
-
-
-class _Expired(Exception):
-    """The token has expired; log in, then connect again."""
-
-    def __str__(self) -> str:
-        return str(self.__doc__)
-
-
-async def _while_good(
-    changes: AsyncIterator[Sequence[Told]], until: float | None
-) -> AsyncIterator[Sequence[Told]]:
-    """Give on what comes before a time (since 1970, None: whenever); raise `_Expired` then."""
-    while True:
-        left_s = None if until is None else until - time.time()
-        try:
-            async with asyncio.timeout(left_s):
-                found = await anext(changes)
-        except StopAsyncIteration:
-            return
-        except TimeoutError:
-            raise _Expired from None
-        yield found
 
 
 async def _send(websocket: WebSocket, listeners: Listeners, text: str) -> None:

@@ -97,6 +97,11 @@ class Rows:
         """Ask the table of users something."""
         return await self._read(lambda: call(self._jobs.users))
 
+    async def versions(self) -> dict[str, int]:
+        """Return the version of each account by its user_id."""
+        found = await self._read(self._jobs.users.list)
+        return {user.user_id: user.version for user in found}
+
     async def write_users(self, call: Callable[[UserStore], ResultT]) -> ResultT:
         """Change the table of users, in such a turn too."""
         return await self._write(lambda: call(self._jobs.users))

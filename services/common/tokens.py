@@ -32,11 +32,16 @@ class BadToken(QueueLabError):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a token says: whose it is, of which version of their account, and until when (since 1970)."""
+    """What a token says: whose it is, of which version of their account; and since and until when.
+
+    logged_in_at: when the password was given, also for a token that was given for another token.
+    Both times are seconds since 1970.
+    """
 
     subject: str
     version: int
     expires_at: float
+    logged_in_at: float
 
 
 class Tokens:
@@ -45,10 +50,17 @@ class Tokens:
     def __init__(self, secret: str) -> None:
         self._secret = secret
 
-    def mint(self, subject: str, ttl_s: float, version: int = 0) -> str:
-        """Return a token that is good for `ttl_s` seconds."""
+    def mint(self, subject: str, ttl_s: float, version: int = 0, logged_in_at: float | None = None) -> str:
+        """Return a token that is good for `ttl_s` seconds; without `logged_in_at`, somebody logs in now."""
         now = int(time.time())
-        claims = {"iss": ISSUER, "sub": subject, "iat": now, "exp": now + int(ttl_s), "ver": version}
+        claims = {
+            "iss": ISSUER,
+            "sub": subject,
+            "iat": now,
+            "exp": now + int(ttl_s),
+            "auth_time": now if logged_in_at is None else int(logged_in_at),  # named by OpenID Connect
+            "ver": version,
+        }
         return jwt.encode(claims, self._secret, ALGORITHM)
 
     def read(self, token: str) -> Claims:
@@ -62,13 +74,13 @@ class Tokens:
                 algorithms=[ALGORITHM],
                 issuer=ISSUER,
                 leeway=LEEWAY_S,
-                options={"require": ["iss", "sub", "iat", "exp"]},
+                options={"require": ["iss", "sub", "iat", "exp", "auth_time"]},
             )
         except jwt.ExpiredSignatureError:
             raise BadToken("the token has expired") from None
         except jwt.InvalidTokenError:
             raise BadToken("the token is not one of this stack") from None
-        version = claims.get("ver", 0)
-        if not isinstance(version, int):
+        version, logged_in_at = claims.get("ver", 0), claims["auth_time"]
+        if not (isinstance(version, int) and isinstance(logged_in_at, int)):
             raise BadToken("the token is not one of this stack")
-        return Claims(claims["sub"], version, float(claims["exp"]))
+        return Claims(claims["sub"], version, float(claims["exp"]), float(logged_in_at))

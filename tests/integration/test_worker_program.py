@@ -58,7 +58,9 @@ async def test_a_worker_finishes_its_job_before_it_ends(environment: dict[str, s
         await eventually(lambda: len(events) == 2)
         started, completed = (Event.decode(body) for body in events.bodies)
         assert (started.name, completed.name) == ("job.started", "job.completed")
-        assert completed.clock["finished"] - started.clock["started"] > 0.95  # two readings of a clock that is being set
+        assert (
+            completed.clock["finished"] - started.clock["started"] > 0.95
+        )  # two readings of a clock that is being set
         rest = Inbox()
         await broker.consume("text.jobs", rest, prefetch=10)
         await broker.publish(job_envelope(marker := text_job(), "text.jobs"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Iterator
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import urllib3
 
 from services.api.access import accounts
+from services.api.routes.auth import SESSION_S
 from services.api.settings import ApiSettings
 from services.common import passwords
 from services.common.program import read
@@ -154,6 +156,22 @@ def test_a_token_is_renewed_while_it_is_good(people: Town) -> None:
     found = answer(people.anna.ask("POST", "/auth/refresh"))
     assert Tokens(SECRET).read(found["access_token"]).subject == people.anna.user_id
     assert code(people.stranger.ask("POST", "/auth/refresh")) == (401, "not_logged_in")
+
+
+def test_a_session_is_not_renewed_for_ever(people: Town) -> None:
+    """Twelve hours after the login it takes the password again, however often there was a fresh token."""
+    user = people.api.table.users.get(people.anna.user_id)
+    assert user
+
+    def renewed(login_ago_s: float) -> urllib3.BaseHTTPResponse:
+        token = Tokens(SECRET).mint(user.user_id, 60, user.version, time.time() - login_ago_s)
+        return Person(people.api, token).ask("POST", "/auth/refresh")
+
+    fresh = renewed(SESSION_S - 60)
+    assert fresh.status == 200
+    found = Tokens(SECRET).read(answer(fresh)["access_token"])
+    assert time.time() - found.logged_in_at > SESSION_S - 70
+    assert code(renewed(SESSION_S + 60)) == (401, "bad_token")
 
 
 def test_a_user_changes_the_password(people: Town) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from services.api.access import stays
 from services.api.access.callers import Caller
 from services.common.envelopes import changes_envelope
 from services.common.errors import ConfigurationError
@@ -28,8 +29,9 @@ EVERY = Filter(limit=200)
 
 
 @pytest.fixture
-def people(tmp_path: Path) -> Iterator[Town]:
-    """Give an API with users."""
+def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+    """Give an API with users, which looks often whether they are still there."""
+    monkeypatch.setattr(stays, "LOOK_S", 0.1)
     with town(tmp_path) as made:
         yield made
 
@@ -203,6 +205,32 @@ def test_a_connection_ends_with_its_token(people: Town, way: str) -> None:
         assert told[-1]["closed"] == 3000
     else:
         assert told[-1] == {"type": "bye", "reason": "The token has expired; log in, then connect again."}
+
+
+@pytest.mark.parametrize("way", ["/events", "/ws"])
+@pytest.mark.parametrize("how", ["removed", "another password"])
+def test_a_connection_ends_with_its_account(people: Town, way: str, how: str) -> None:
+    """Whoever is out hears nothing more, though the token would be good for long; others listen on."""
+    users, bens = people.api.table.users, answer(people.ben.upload())["job_id"]
+
+    async def all_told() -> list[dict[str, Any]]:
+        others = _told(people.ben, way, "")
+        assert (await anext(others))["type"] == "hello"
+        told = []
+        async for item in _told(people.anna, way, ""):
+            if item.get("type") == "hello":
+                await asyncio.to_thread(
+                    lambda: users.remove("anna") if how == "removed" else users.set_password("anna", "x")
+                )
+            told.append(item)
+        await asyncio.to_thread(tell, people, event("job.completed", job_id=bens))
+        assert (await anext(others))["job_id"] == bens
+        await others.aclose()
+        return told
+
+    told = asyncio.run(all_told())
+    assert told[-1].get("closed", 3000) == 3000
+    assert way == "/ws" or "The account is gone" in told[-1]["reason"]
 
 
 def test_nobody_takes_the_places_of_all(tmp_path: Path) -> None:

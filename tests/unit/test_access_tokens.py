@@ -31,7 +31,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 def claims(subject: str, **other: object) -> dict[str, object]:
     """Return the claims of a good token, with others in their place; None leaves one out."""
     now = int(time.time())
-    found = {"iss": ISSUER, "sub": subject, "iat": now, "exp": now + 60, "ver": 1, **other}
+    found = {"iss": ISSUER, "sub": subject, "iat": now, "exp": now + 60, "auth_time": now, "ver": 1, **other}
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -61,6 +61,8 @@ def hostile(anna: Person) -> dict[str, str]:
         "no issuer": signed(iss=None),
         "no end": signed(exp=None),
         "no beginning": signed(iat=None),
+        "no login": signed(auth_time=None),
+        "an odd login": signed(auth_time="now"),
         "nobody's": signed(sub=None),
         "an unknown user": signed(sub="0" * 32),
         "a name for an id": signed(sub="anna"),

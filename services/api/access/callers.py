@@ -20,6 +20,7 @@ class Caller:
     """Somebody who was let in, until `expires_at` (since 1970; None: for ever).
 
     Jobs that they send carry their `user_id`. None is an admin without an account.
+    logged_in_at: when they gave their password (since 1970).
     """
 
     role: Role
@@ -27,6 +28,7 @@ class Caller:
     username: str | None = None
     version: int = 0
     expires_at: float | None = None
+    logged_in_at: float | None = None
 
     def __post_init__(self) -> None:
         if self.role != "admin" and self.user_id is None:
@@ -55,6 +57,7 @@ def of_user(user: User, claims: Claims) -> Caller:
         username=user.username,
         version=user.version,
         expires_at=claims.expires_at,
+        logged_in_at=claims.logged_in_at,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from limits.strategies import SlidingWindowCounterRateLimiter
 from pydantic import AfterValidator
 
 from services.api.errors import ApiError
@@ -21,11 +21,16 @@ What = Literal["login", "upload"]
 
 
 class Rates:
-    """Counts by user and by address in a moving window, so that no edge of a minute lets twice as many in."""
+    """Counts by user and by address in a sliding window, so that no edge of a minute lets twice as many in.
+
+    What is kept of a user or an address is two numbers, for two windows: strangers choose what they type as
+    their names, and an exact window would remember each of their attempts.
+    """
 
     def __init__(self, login: str, upload: str) -> None:
         self._limits: dict[What, RateLimitItem] = {"login": parse(login), "upload": parse(upload)}
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._kept = MemoryStorage()
+        self._limiter = SlidingWindowCounterRateLimiter(self._kept)
 
     def count(self, what: What, address: str, user: str = "", times: int = 1) -> None:
         """Count something in; raise an `ApiError` that says when to come again when it is too much."""
@@ -33,6 +38,8 @@ class Rates:
         many = type(limit)(limit.amount * PER_ADDRESS, limit.multiples)
         keys = [(many, "address", _household(address)), *([(limit, "user", user)] if user else [])]
         for item, kind, key in keys:
+            if times > item.amount:
+                raise ApiError("too_often", f"{_words(item, what, kind)}: send fewer at a time")
             if not self._limiter.test(item, what, kind, key, cost=times):
                 raise self._refusal(what, item, kind, key)
         for item, kind, key in keys:
@@ -40,12 +47,17 @@ class Rates:
 
     def _refusal(self, what: What, item: RateLimitItem, kind: str, key: str) -> ApiError:
         reset_at = self._limiter.get_window_stats(item, what, kind, key).reset_time
-        whose = "from one address" if kind == "address" else "of one user"
-        return ApiError(
-            "too_often",
-            f"{item.amount} {what}s {whose} in {item.get_expiry()} s are the limit",
-            retry_after_s=max(1, math.ceil(reset_at - time.time())),
-        )
+        wait_s = max(1, math.ceil(reset_at - time.time()))
+        return ApiError("too_often", _words(item, what, kind), retry_after_s=wait_s)
+
+    def remembered(self) -> int:
+        """Return how many counts are kept."""
+        return len(self._kept.storage)
+
+
+def _words(item: RateLimitItem, what: What, kind: str) -> str:
+    whose = "from one address" if kind == "address" else "of one user"
+    return f"{item.amount} {what}s {whose} in {item.get_expiry()} s are the limit"
 
 
 def _household(address: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 router = APIRouter()
 
 MAX_BODY_BYTES = 4096
+SESSION_S = 12 * 3600
+"""How long after the password was given a token is good for another: a stolen one is no key for ever."""
 MAX_NAME = 100
 BodyT = TypeVar("BodyT", bound=BaseModel)
 
@@ -94,8 +97,11 @@ async def login(request: Request) -> Response:
 
 @router.post("/auth/refresh", response_model=LoggedIn, responses=problems("auth_off", "database_unavailable"))
 async def refresh(request: Request) -> Response:
-    """Get a fresh token for one that is still good."""
-    return _welcome(request, _tokens(context(request)), caller(request))
+    """Get a fresh token for one that is still good, until twelve hours after the login."""
+    tokens, known = _tokens(context(request)), caller(request)
+    if known.logged_in_at is not None and time.time() - known.logged_in_at > SESSION_S:
+        raise ApiError("bad_token", f"the login is more than {SESSION_S // 3600} hours old")
+    return _welcome(request, tokens, known)
 
 
 @router.post(
@@ -155,7 +161,7 @@ def _tokens(parts: Context) -> Tokens:
 
 def _welcome(request: Request, tokens: Tokens, known: Caller) -> Response:
     ttl_s = context(request).settings.token_ttl_s
-    token = tokens.mint(known.user_id or LABCTL, ttl_s, known.version)
+    token = tokens.mint(known.user_id or LABCTL, ttl_s, known.version, known.logged_in_at)
     answer = _answer(
         {
             "access_token": token,

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, WebSocket
 from starlette.responses import Response
 
 from services.api.access.callers import caller
+from services.api.access.stays import Stay
 from services.api.context import context
 from services.api.errors import ApiError
 from services.api.listeners import EventStream, converse, deny
@@ -58,7 +59,7 @@ async def events(
     listeners = context(request).listeners
     place = await listeners.feed.place(after if last_event_id is None else last_event_id)
     known = caller(request)
-    return EventStream(listeners, place, replace(filters, user_id=known.sees), known.expires_at)
+    return EventStream(listeners, place, replace(filters, user_id=known.sees), Stay(known))
 
 
 @router.websocket("/ws")
@@ -75,4 +76,4 @@ async def socket(websocket: WebSocket, filters: Filters, after: Place = None) ->
     else:
         known = caller(websocket)
         own = replace(filters, user_id=known.sees)
-        await converse(websocket, listeners, place, own, known.expires_at)
+        await converse(websocket, listeners, place, own, Stay(known))
