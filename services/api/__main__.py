@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from typing import Any
 
 from services.api.app import assemble, build
 from services.api.settings import ApiSettings
@@ -18,25 +20,36 @@ async def serve(settings: ApiSettings, stop: asyncio.Event) -> None:
     broker = open_broker(settings, settings.instance)
     table = JobStore(settings.database_url.get_secret_value())
     parts = assemble(settings, broker, open_store(settings, settings.s3_public_endpoint), table)
-    background = [
-        asyncio.create_task(parts.objects.keep_bucket()),
-        asyncio.create_task(parts.direct.sweep_forever()),
-    ]
+    works = [parts.objects.keep_bucket(), parts.direct.sweep_forever()]
     admin_password = settings.admin_password.get_secret_value()
     if settings.auth == "required" and admin_password:
-        background.append(asyncio.create_task(parts.accounts.keep_admin(admin_password)))
-    async with broker:
+        works.append(parts.accounts.keep_admin(admin_password))
+    async with beside(works, stop), broker:
         async with serving(build(parts), settings), parts.listeners, parts.roster:
             await stop.wait()
         await parts.publisher.drain()
         await parts.objects.drain()
-    for task in background:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
     parts.accounts.close()
     parts.rows.close()
     table.close()
+
+
+@contextlib.asynccontextmanager
+async def beside(works: Iterable[Coroutine[Any, Any, None]], stop: asyncio.Event) -> AsyncIterator[None]:
+    """Let `works` go on while the block runs; one that fails sets `stop`, and ends the program as failed."""
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception():
+            stop.set()
+
+    tasks = [asyncio.create_task(work) for work in works]
+    for task in tasks:
+        task.add_done_callback(ended)
+    yield
+    for task in tasks:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 def main() -> int:

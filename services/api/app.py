@@ -29,6 +29,7 @@ from services.api.objects import Objects
 from services.api.openapi import problems
 from services.api.outbound import Outbound
 from services.api.publisher import Publisher
+from services.api.retries import Retries
 from services.api.routes import (
     auth,
     batches,
@@ -89,6 +90,7 @@ def assemble(settings: ApiSettings, broker: Broker, store: ObjectStore, table: J
     objects = Objects(store, max_pixels=settings.max_pixels)
     publisher = Publisher(broker, rows, settings.layout)
     origins = Origins(settings.allowed_origins)
+    letters = Letters(broker, settings.layout)
     return Context(
         settings=settings,
         broker=broker,
@@ -102,7 +104,8 @@ def assemble(settings: ApiSettings, broker: Broker, store: ObjectStore, table: J
             max_batch_bytes=settings.max_batch_bytes,
             timeout_s=settings.body_timeout_s,
         ),
-        letters=Letters(broker, settings.layout),
+        letters=letters,
+        retries=Retries(letters),
         listeners=Listeners(Feed(broker, rows), settings, rows.versions),
         roster=ListeningRoster(broker),
         direct=Direct(

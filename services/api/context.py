@@ -17,6 +17,7 @@ from services.api.letters import Letters
 from services.api.listeners import Listeners
 from services.api.objects import Objects
 from services.api.publisher import Publisher
+from services.api.retries import Retries
 from services.api.rows import Rows
 from services.api.senders import Senders
 from services.api.settings import ApiSettings
@@ -36,6 +37,7 @@ class Context:
     intake: Intake
     forms: FormReader
     letters: Letters
+    retries: Retries
     listeners: Listeners
     roster: ListeningRoster
     direct: Direct

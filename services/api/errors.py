@@ -90,7 +90,10 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         ),
         "job_not_finished": Problem(409, "Ask GET /status/{job_id} until the status is completed."),
         "job_not_failed": Problem(409, "Only a failed job can be tried again; GET /jobs?status=failed."),
-        "job_gone": Problem(409, "Send the message again with POST /produce."),
+        "job_gone": Problem(
+            409,
+            "Send the message again with POST /produce, or announce the image with POST /upload/url.",
+        ),
         "upload_missing": Problem(409, "PUT the file to the URL that came with the job_id, then try again."),
         "upload_differs": Problem(
             409, "Announce what the file is by its content, and send it with the headers of the answer."
@@ -102,7 +105,7 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         "batch_too_large": Problem(413, "Send fewer files in one batch, or raise LAB_MAX_BATCH_BYTES."),
         "too_many_files": Problem(413, "Send fewer files in one batch, or raise LAB_MAX_BATCH_FILES."),
         "too_many_pixels": Problem(413, "Send a smaller image, or raise LAB_MAX_PIXELS."),
-        "body_too_large": Problem(413, "Send fewer messages in one request."),
+        "body_too_large": Problem(413, "Send less in one request: fewer messages, or a shorter text."),
         "payload_too_large": Problem(413, "Send a smaller payload, or raise LAB_MAX_PAYLOAD_BYTES."),
         "not_an_image": Problem(
             415, "Send a JPEG, PNG, WebP, GIF, BMP or TIFF file; the name does not count."
@@ -113,12 +116,12 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         ),
         "faults_unreadable": Problem(500, "Write them anew: labctl chaos clear"),
         "internal_error": Problem(500, "This is a fault of the API; its log has the details."),
-        "broker_unavailable": Problem(503, "Nothing was accepted. Start RabbitMQ, then send it again."),
+        "broker_unavailable": Problem(503, "Nothing was done. Start RabbitMQ, then send it again."),
         "broker_blocked": Problem(
-            503, "Nothing was accepted. Make room on RabbitMQ's disk, or in its memory, then send it again."
+            503, "Nothing was done. Make room on RabbitMQ's disk, or in its memory, then send it again."
         ),
         "storage_unavailable": Problem(
-            503, "Nothing was accepted. Start the object store (or is its disk full?), then try again."
+            503, "Nothing was done. Start the object store (or is its disk full?), then try again."
         ),
         "upload_busy": Problem(503, "Try again in a moment."),
         "sns_unreachable": Problem(503, "Is Amazon SNS reachable from here? The sender tries again."),

@@ -85,9 +85,17 @@ class Letters:
         return sorted(found, key=lambda letter: letter.about.at)[:limit]
 
     async def replay(
-        self, wanted: Wanted, *, rate_per_s: float | None = None, dry_run: bool = False
+        self,
+        wanted: Wanted,
+        *,
+        rate_per_s: float | None = None,
+        dry_run: bool = False,
+        most: int | None = None,
     ) -> Replayed:
-        """Send the jobs of wanted letters again, as a new generation, at most `rate_per_s` a second."""
+        """Send the jobs of wanted letters again, as a new generation, at most `rate_per_s` a second.
+
+        No letter is read after `most` were sent.
+        """
         done = _Progress(time.monotonic(), rate_per_s)
         async with self._one:
             # Letters that come back meanwhile are not for this replay: it would never end.
@@ -105,6 +113,8 @@ class Letters:
                         await self.send_again(letter.job)
                         delivery.ack()
                     done.sent.append(letter.job_id)
+                    if len(done.sent) == most:
+                        break
         return Replayed(tuple(done.sent), tuple(done.skipped), done.left)
 
     async def send_again(self, job: Job) -> Job:

@@ -23,6 +23,8 @@ EVENTS = (
     "delivery_stale",
     "handler_failed",
     "user_registered",
+    "password_changed",
+    "accounts_delayed",
     "admin_delayed",
     "login_succeeded",
     "login_failed",

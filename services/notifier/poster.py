@@ -13,6 +13,7 @@ from typing import Any, Protocol, Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from services.common.errors import BadCallback
@@ -160,7 +161,7 @@ class HttpPoster:
             return _error(error.code, str(error))
         except TimeoutError:
             return _error("timeout", f"no answer within {self._timeout_s:g} s")
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
             return _error(*_described(error))
         return {"status_code": status, **_judged(status)}
 
@@ -186,7 +187,7 @@ async def _drain(answer: aiohttp.ClientResponse) -> None:
     try:
         async with asyncio.timeout(READ_S):
             await answer.content.readexactly(READ_BYTES)
-    except (TimeoutError, asyncio.IncompleteReadError, aiohttp.ClientError):
+    except (TimeoutError, asyncio.IncompleteReadError, aiohttp.ClientError, HttpProcessingError):
         pass
     answer.close()
 
@@ -196,7 +197,8 @@ def _judged(status: int) -> dict[str, Any]:
         return {}
     if status == HTTPStatus.GONE:
         return _error("gone", "the receiver wants no more webhooks (410 Gone)")
-    why = " (redirects are not followed)" if status < HTTPStatus.BAD_REQUEST else ""
+    redirected = HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST
+    why = " (redirects are not followed)" if redirected else ""
     return _error("bad_status", f"the receiver answered {status}{why}")
 
 

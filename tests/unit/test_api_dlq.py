@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,20 @@ def test_a_failed_job_is_retried_by_hand(api: Api) -> None:
     assert (again.status, answer(again)["generation"]) == (202, 2)
     assert [job.generation for job in api.jobs()] == [2]
     assert depth(api) == 0
+
+
+@pytest.mark.parametrize("purged", [False, True])
+def test_a_job_is_retried_once_however_often_it_is_asked_for(api: Api, purged: bool) -> None:  # noqa: FBT001
+    """Clicks come faster than the tracker tells the row; all of them get the one generation."""
+    job_id = failed_job(api)
+    if purged:
+        api.http.request("DELETE", f"{api.url}/dlq")
+    with ThreadPoolExecutor(6) as clicks:
+        found = list(clicks.map(lambda _: api.post(f"/jobs/{job_id}/retry", {}), range(6)))
+    assert {(each.status, answer(each)["generation"]) for each in found} == {(202, 2)}
+    [job] = api.jobs()
+    api.table.apply([Event.of(job, "job.failed", attempt=1, clock=job.clock, reason="permanent")])
+    assert answer(api.post(f"/jobs/{job_id}/retry", {}))["generation"] == 3
 
 
 def test_a_purged_image_job_is_retried_from_its_row(api: Api) -> None:

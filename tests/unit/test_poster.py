@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.http_exceptions import TransferEncodingError
 
 from services.common import targets
 from services.common.messages import Webhook
@@ -176,6 +177,17 @@ async def test_what_is_no_answer_is_a_failure(how: Any, code: str) -> None:  # n
             posted = await post(receiver.url, timeout_s=60)
     assert (posted.status_code, posted.error_code) == (None, code)
     assert "ESMTP" not in str(posted.error_message)
+
+
+async def test_what_the_parser_in_python_says_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where aiohttp has no compiled parser, its errors are of a kind of their own."""
+
+    async def broken(*_: object) -> int:
+        raise TransferEncodingError("a chunk without its size")
+
+    monkeypatch.setattr(HttpPoster, "_send", broken)
+    posted = await post("https://example.org/", timeout_s=60)
+    assert (posted.status_code, posted.error_code) == (None, "bad_answer")
 
 
 async def test_a_receiver_that_is_gone() -> None:

@@ -69,7 +69,7 @@ async def look_after(stays: Callable[[], Iterable[Stay]], versions: Versions) ->
         try:
             known = await versions()
         except DatabaseUnavailable as error:
-            log.warning("accounts_unseen", extra={"error": str(error), "retry_in_s": LOOK_S})
+            log.warning("accounts_delayed", extra={"error": str(error), "retry_in_s": LOOK_S})
             continue
         for stay in stays():
             if stay.who.user_id and known.get(stay.who.user_id) != stay.who.version:

@@ -10,13 +10,12 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import JSONResponse, Response
 
-from services.api.context import Context, context
+from services.api.context import context
 from services.api.errors import ApiError, no_job
 from services.api.letters import Letter
 from services.api.reading import json_body, read_json
 from services.api.views import iso, letter_view, links
-from services.common.jobs import JobRow
-from services.common.messages import Job, JobId
+from services.common.messages import JobId
 from services.common.topology import DEAD_LETTER
 
 router = APIRouter()
@@ -114,7 +113,7 @@ async def retried(request: Request, job_id: str) -> Response:
     if row.status != "failed":
         raise ApiError("job_not_failed", f"the job is {row.status}", status=row.status)
     parts.publisher.check()
-    generation = await _second_chance(parts, row)
+    generation = await parts.retries.send(row)
     answer = {
         "job_id": job_id,
         "status": "queued",
@@ -122,26 +121,6 @@ async def retried(request: Request, job_id: str) -> Response:
         "links": links(job_id, row.kind),
     }
     return JSONResponse(answer, 202, {"Location": f"/status/{job_id}"})
-
-
-async def _second_chance(parts: Context, row: JobRow) -> int:
-    done = await parts.letters.replay(lambda letter: letter.job_id == row.job_id)
-    if done.job_ids:
-        return row.generation + 1
-    if row.original_path is None:
-        raise ApiError("job_gone", "there is no dead letter, and the job is nowhere else")
-    job = Job(
-        job_id=row.job_id,
-        kind=row.kind,
-        generation=row.generation,
-        operations=row.operations,
-        filename=row.filename,
-        original_key=row.original_path,
-        priority=row.priority,
-        callback_url=row.callback_url or "",
-        clock={"accepted": row.created_at},
-    )
-    return (await parts.letters.send_again(job)).generation
 
 
 def _inside(letter: Letter) -> dict[str, Any]:
