@@ -194,7 +194,7 @@ class Hub:
         return {"rows": rows.faults(await self.api.get("/faults"))}
 
     async def _queues(self) -> Json:
-        return {"rows": list(map(rows.queue, (await self.api.get("/queues"))["queues"]))}
+        return {"rows": rows.queues(await self.api.get("/queues"))}
 
     async def _queues_and_letters(self) -> None:
         """Look at the queues, then at the letters when some came or went.

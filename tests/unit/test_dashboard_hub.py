@@ -95,7 +95,7 @@ async def test_workers_queues_and_faults_are_looked_at(api: Api) -> None:
         api.publish(heartbeat_envelope(heartbeat("worker-1")))
         await eventually(lambda: hub.board.part("workers", {}).get("rows"))
         waiting = {queue["name"]: queue["ready"] for queue in hub.board.part("queues")["rows"]}
-        assert waiting["image.jobs"] == 1
+        assert waiting == {"image.jobs": 1, "text.jobs": 0, "dead-letter": 0}
         await eventually(lambda: hub.board.points and hub.board.points[-1].waiting == 1)
         assert [check["ok"] for check in hub.board.part("health")["rows"]] == [True, True, True]
 
