@@ -253,6 +253,8 @@ def test_a_login_has_bounds(front: Front) -> None:
     """A name or password without end, or none, is refused before the API is asked."""
     long = b'{"username": "a", "password": "' + b"b" * 5000 + b'"}'
     assert front.ask("POST", "/session", headers=FROM_PAGE, body=long).status == 413
+    chunks = front._http.request("POST", f"{front.url}/account", body=iter([long] * 20), headers=FROM_PAGE)
+    assert (chunks.status, answer(chunks)["error"]["code"]) == (413, "body_too_large")
     empty = front.ask("POST", "/session", headers=FROM_PAGE, body=b'{"username": ""}')
     assert (empty.status, answer(empty)["error"]["code"]) == (400, "bad_field")
 
