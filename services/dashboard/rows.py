@@ -33,8 +33,8 @@ def row(told: Json) -> Json:
     """Return a job of `GET /jobs`, or a change of `/events`, as the list shows it.
 
     at, end: when it was accepted and when it was over. begun: from when it is timed. stages: pairs of a name
-    and a duration. now: the stage that is under way since `since`, empty when none is. why: what went wrong, in
-    the pipeline's words.
+    and a duration. now: the stage that is under way since `since`, empty when none is. why: what went wrong,
+    in the pipeline's words.
     """
     clock, status = told["clock"], told["status"]
     at = clock.get("accepted") or _seconds(told.get("timestamp"))
