@@ -58,7 +58,7 @@ class Hub:
     async def __aenter__(self) -> Self:
         """Begin."""
         self._tasks = [
-            asyncio.create_task(self._supervise(self._follow_forever, self._cut_off)),
+            asyncio.create_task(self._supervise(self._follow_forever, self._lose_place)),
             asyncio.create_task(self._supervise(self._look_forever, self._stumble)),
         ]
         return self
@@ -142,9 +142,11 @@ class Hub:
     def _lost(self, why: str) -> None:
         if self._stream[0] != "away":
             log.info("api_lost", extra={"reason": why})
-        self._cut_off(why)
+        self._tell("away", why)
 
-    def _cut_off(self, why: str) -> None:
+    def _lose_place(self, why: str) -> None:
+        """Begin with the table next time: after the same place the same change would come again."""
+        self._place = ""
         self._tell("away", why)
 
     def _stumble(self, why: str) -> None:
