@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from services.api.openapi import ErrorAnswer
 from services.common.jobs import Role
 from services.common.messages import Kind, Output, Stage, Status, WebhookOutcome, WebhookType
+from services.common.topology import Layout
 
 Links = dict[str, str]
 WebhookStatus = WebhookOutcome | Literal["none", "waiting"]
@@ -296,8 +297,9 @@ class Checked(_Answer):
 
 
 class Queues(_Answer):
-    """The queues."""
+    """The queues, and how image jobs are spread over them."""
 
+    layout: Layout
     queues: list[Depth]
 
 

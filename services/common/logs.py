@@ -52,6 +52,7 @@ EVENTS = (
     "changes_delayed",
     "listener_dropped",
     "api_lost",
+    "hub_failed",
     "notification_sent",
     "webhook_delivered",
     "webhook_retried",

@@ -43,7 +43,7 @@ def build(settings: DashboardSettings, api: Api, hubs: Hubs) -> FastAPI:
         same_site="lax",
     )
     app.add_middleware(Packed)
-    app.add_middleware(Guard)
+    app.add_middleware(Guard, auth=settings.auth)
     app.router.routes.extend(health_routes({"api": _check(api, settings.api_url)}))
     app.router.routes.extend(Relay(api, sessions, hubs.end).routes())
     app.mount("/web", StaticFiles(directory=WEB))

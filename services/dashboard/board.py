@@ -6,6 +6,7 @@ once and as it is now: so a slow browser costs no memory, and skips what is out 
 
 from __future__ import annotations
 
+import math
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -45,6 +46,10 @@ class Board:
         self._most = most
         self._rev = 0
         self._floor = 0
+        # Jobs that were accepted before this are known, also those that are not shown; of those that were
+        # accepted at this very time, a batch perhaps, the ones that are in the set.
+        self._since = -math.inf
+        self._gone: set[str] = set()
         # Those that changed last stand at the end.
         self._jobs: OrderedDict[str, tuple[int, Json]] = OrderedDict()
         self._parts: dict[str, tuple[int, Any]] = {}
@@ -72,6 +77,12 @@ class Board:
         self._floor = self._next()
         for row in rows:
             self._jobs[row["id"]] = (self._floor, row)
+        self._gone.clear()
+        self._since = -math.inf
+        if len(self._jobs) >= self._most:
+            # The table may have more: what came with the oldest of these, or before it, is no arrival.
+            oldest = min(row["at"] or 0.0 for _, row in self._jobs.values())
+            self._since = math.nextafter(oldest, math.inf)
         self._trim()
 
     def take(self, row: Json) -> None:
@@ -128,12 +139,26 @@ class Board:
         newest = sorted((row for _, row in self._jobs.values()), key=_place, reverse=True)
         for row in newest[self._most :]:
             del self._jobs[row["id"]]
+            at = row["at"] or 0.0
+            if at > self._since:
+                self._since = at
+                self._gone.clear()
+            if at == self._since:
+                self._gone.add(row["id"])
 
     def _count(self, before: Json | None, row: Json) -> None:
-        if before is None or before["generation"] < row["generation"]:
-            self._counted["accepted"] += 1
+        if before is None and self._was_let_go(row):
+            # How it was is not known any more; that a replay came is told once, when it is queued.
+            arrived = row["generation"] > 1 and row["status"] == "queued"
+        else:
+            arrived = before is None or before["generation"] < row["generation"]
+        self._counted["accepted"] += arrived
         if before is None or before["status"] != row["status"]:
             self._counted[row["status"]] += 1
+
+    def _was_let_go(self, row: Json) -> bool:
+        """Whether a job that is not shown was known, or is as old as those."""
+        return (row["at"] or 0.0) < self._since or row["id"] in self._gone
 
 
 COUNTED = ("accepted", "completed", "failed")

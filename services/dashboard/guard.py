@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from typing import Literal
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
+
+from services.common.hosts import host_of, is_own
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 REFUSED = 1008
@@ -33,21 +35,30 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+FOREIGN_PAGE = ("pages of another origin may not do this", "Open the dashboard by its own address.")
+FOREIGN_NAME = (
+    "without users the dashboard is not reached by this name",
+    "Open it by an IP address, as localhost or by a name without a dot, or set LAB_AUTH=required.",
+)
+
 
 class Guard:
-    """Refuses what comes from the pages of other origins, and sends the security headers."""
+    """Refuses what comes from the pages of other origins, and sends the security headers.
 
-    def __init__(self, app: ASGIApp) -> None:
+    With `auth` "off" it also refuses names that may be anybody's: whose page has one is of the same origin.
+    """
+
+    def __init__(self, app: ASGIApp, auth: Literal["off", "required"]) -> None:
         self._app = app
+        self._auth = auth
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        changes = scope["type"] == "websocket" or scope["method"] not in SAFE
-        if changes and not _own(Headers(scope=scope)):
-            await _refuse(scope, receive, send)
+        if why := self._why_not(scope):
+            await _refuse(why, scope, receive, send)
             return
 
         async def guarded(message: Message) -> None:
@@ -61,11 +72,19 @@ class Guard:
 
         await self._app(scope, receive, guarded)
 
+    def _why_not(self, scope: Scope) -> tuple[str, str] | None:
+        """Return why a request is refused, and what to do; None when it is let in."""
+        headers = Headers(scope=scope)
+        if self._auth == "off" and not is_own(headers.get("host", "")):
+            return FOREIGN_NAME
+        changes = scope["type"] == "websocket" or scope["method"] not in SAFE
+        return FOREIGN_PAGE if changes and not _own(headers) else None
+
 
 def _own(headers: Headers) -> bool:
     """Whether a page of this origin asks, or a program: that sends no origin, and has no cookie to misuse."""
-    origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
+    origin, host = headers.get("origin"), headers.get("host", "").lower()
+    return origin is None or bool(host and host_of(origin) == host)
 
 
 def _secure(start: Message) -> None:
@@ -76,13 +95,10 @@ def _secure(start: Message) -> None:
     ]
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse(why: tuple[str, str], scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
         await WebSocketClose(REFUSED)(scope, receive, send)
         return
-    error = {
-        "code": "origin_refused",
-        "message": "pages of another origin may not do this",
-        "hint": "Open the dashboard by its own address.",
-    }
+    message, hint = why
+    error = {"code": "origin_refused", "message": message, "hint": hint}
     await JSONResponse({"error": error}, 403)(scope, receive, send)

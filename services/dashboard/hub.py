@@ -49,11 +49,18 @@ class Hub:
         self._next_oldest = time.monotonic() + OLDEST_S
         self._soon = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self.board.put("link", {"state": "starting", "text": ""})
+        self._stream = ("starting", "")
+        """How the connection to the stream is, and why."""
+        self._stumbled = ""
+        """Why the looks fail; empty when they do not."""
+        self._say()
 
     async def __aenter__(self) -> Self:
         """Begin."""
-        self._tasks = [asyncio.create_task(self._follow_forever()), asyncio.create_task(self._look_forever())]
+        self._tasks = [
+            asyncio.create_task(self._supervise(self._follow_forever, self._lose_place)),
+            asyncio.create_task(self._supervise(self._look_forever, self._stumble)),
+        ]
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -71,6 +78,19 @@ class Hub:
     def _shut(self) -> bool:
         """Whether this identity has to log in before it sees anything."""
         return bool(self.board.part("link")["state"] == "login")
+
+    async def _supervise(self, work: Callable[[], Awaitable[None]], show: Callable[[str], None]) -> None:
+        """Begin again what failed in a way that nobody foresaw: no page stands still and does not say so."""
+        while True:
+            try:
+                await work()
+            except Exception as error:  # the outermost loop of a hub
+                why = f"The dashboard does not understand its answer ({type(error).__name__}: {error})."
+                if why != self.board.part("link")["text"]:  # or a lasting failure would fill the disk
+                    log.exception("hub_failed")
+                show(why)
+            self.first.set()
+            await asyncio.sleep(RETRY_S)
 
     async def _follow_forever(self) -> None:
         while True:
@@ -104,7 +124,7 @@ class Hub:
             # What changes from here on comes over the stream, so nothing is missed between the two.
             await self._fill()
             self._place = place
-        self.board.put("link", {"state": "up", "text": ""})
+        self._tell("up")
         self.first.set()
 
     async def _fill(self) -> None:
@@ -120,16 +140,41 @@ class Hub:
         self.board.fill(found)
 
     def _lost(self, why: str) -> None:
-        if self.board.part("link")["state"] != "away":
+        if self._stream[0] != "away":
             log.info("api_lost", extra={"reason": why})
-            self.board.put("link", {"state": "away", "text": why, "since": time.time()})
+        self._tell("away", why)
+
+    def _lose_place(self, why: str) -> None:
+        """Begin with the table next time: after the same place the same change would come again."""
+        self._place = ""
+        self._tell("away", why)
+
+    def _stumble(self, why: str) -> None:
+        """Note why the looks fail, empty when they do not."""
+        self._stumbled = why
+        self._say()
 
     def _refused(self, error: ApiRefused) -> None:
         """Show what the API said; without a login there is nothing to see any more."""
         if error.refusal.status == LOGIN:
             self.forget(str(error))
         else:
-            self.board.put("link", {"state": "away", "text": str(error), "since": time.time()})
+            self._lost(f"It answers, but refuses: {error}")
+
+    def _tell(self, state: str, why: str = "") -> None:
+        self._stream = (state, why)
+        self._say()
+
+    def _say(self) -> None:
+        """Put on the board how the connection is. It is away since the same moment while it stays so."""
+        state, text = self._stream
+        if state == "up" and self._stumbled:
+            state, text = "away", self._stumbled
+        link: Json = {"state": state, "text": text}
+        if state == "away":
+            before = self.board.part("link")
+            link["since"] = before["since"] if before["state"] == "away" else time.time()
+        self.board.put("link", link)
 
     def forget(self, why: str) -> None:
         """Show nothing any more: whose browser it is has to log in first."""
@@ -140,7 +185,7 @@ class Hub:
         self.board.points.clear()
         for part in ("queues", "workers", "faults", "letters", "history"):
             self.board.put(part, None)
-        self.board.put("link", {"state": "login", "text": why})
+        self._tell("login", why)
 
     async def _look_forever(self) -> None:
         while True:
@@ -148,6 +193,7 @@ class Hub:
             self._soon.clear()
             if not self._shut:
                 await self._look()
+                self._stumble("")
             rest = max(0.05, LOOK_S - (time.monotonic() - begun))
             try:
                 async with asyncio.timeout(rest):
@@ -163,10 +209,13 @@ class Hub:
                 self._look_at("faults", self._faults),
                 self._queues_and_letters(),
             ]
-        await asyncio.gather(*looks)
+        ends = await asyncio.gather(*looks, return_exceptions=True)
         if time.monotonic() > self._next_oldest:
             self._next_oldest = time.monotonic() + OLDEST_S
             await self._look_for_oldest()
+        for end in ends:
+            if isinstance(end, BaseException):  # now that the others are done
+                raise end
 
     async def _look_at(self, part: str, ask: Callable[[], Awaitable[Any]]) -> bool:
         """Put what was found on the board, or why nothing was; return whether it was found."""
@@ -179,7 +228,7 @@ class Hub:
                 self.forget(str(error))
                 return False
             before = self.board.part(part) or {}
-            self.board.put(part, {**before, "error": str(error)})
+            self.board.put(part, {"rows": [], **before, "error": str(error)})
             return False
         self.board.put(part, {**found, "error": ""})
         return True
@@ -194,7 +243,7 @@ class Hub:
         return {"rows": rows.faults(await self.api.get("/faults"))}
 
     async def _queues(self) -> Json:
-        return {"rows": list(map(rows.queue, (await self.api.get("/queues"))["queues"]))}
+        return {"rows": rows.queues(await self.api.get("/queues"))}
 
     async def _queues_and_letters(self) -> None:
         """Look at the queues, then at the letters when some came or went.

@@ -178,14 +178,23 @@ def _word(request: Request, name: str) -> str:
 
 async def _login(request: Request) -> Login:
     _from_page(request)
-    if int(request.headers.get("content-length", "0")) > MAX_LOGIN_BYTES:
-        raise ApiRefused(Refusal(413, "body_too_large", "name and password are too long", ""))
+    body = await _body(request)
     try:
-        return Login.model_validate_json(await request.body())
+        return Login.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "body"
         raise ApiRefused(Refusal(400, "bad_field", f"{where}: {first['msg']}", "")) from None
+
+
+async def _body(request: Request) -> bytes:
+    """Return a short body; one without a Content-Length is read no further than it may be long."""
+    found = b""
+    async for chunk in request.stream():
+        found += chunk
+        if len(found) > MAX_LOGIN_BYTES:
+            raise ApiRefused(Refusal(413, "body_too_large", "name and password are too long", ""))
+    return found
 
 
 def _from_page(request: Request) -> None:

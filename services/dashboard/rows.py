@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from services.common.messages import Stage
+from services.common.topology import DEAD_LETTER, NOTIFIER_WEBHOOKS, filled_in
 
 Json = dict[str, Any]
 
@@ -31,11 +32,13 @@ OVER = ("completed", "failed")
 def row(told: Json) -> Json:
     """Return a job of `GET /jobs`, or a change of `/events`, as the list shows it.
 
-    at, end: when it was accepted and when it was over. stages: pairs of a name and a duration. now: the stage
-    that is under way since `since`, empty when none is. why: what went wrong, in the pipeline's words.
+    at, end: when it was accepted and when it was over. begun: from when it is timed. stages: pairs of a name
+    and a duration. now: the stage that is under way since `since`, empty when none is. why: what went wrong,
+    in the pipeline's words.
     """
-    clock = told["clock"]
-    status = told["status"]
+    clock, status = told["clock"], told["status"]
+    at = clock.get("accepted") or _seconds(told.get("timestamp"))
+    replayed = told["generation"] > 1
     over = status in OVER
     return {
         "id": told["job_id"],
@@ -47,21 +50,26 @@ def row(told: Json) -> Json:
         "attempts": told["attempts"],
         "worker": told["worker"] or "",
         "why": why(told) if status in ("failed", "retrying") else "",
-        "at": clock.get("accepted") or _seconds(told.get("timestamp")),
+        "at": at,
+        # A replay begins anew; the hours before it are not the pipeline's.
+        "begun": clock.get("published", at) if replayed else at,
         "end": clock.get("finished") if over else None,
-        "stages": stages(clock),
+        "stages": stages(clock, replayed=replayed),
         "now": "" if over else "queue" if status in WAITING else "process",
         "since": None if over else max(clock.values(), default=None),
     }
 
 
-def stages(clock: Mapping[str, float]) -> list[tuple[str, float]]:
+def stages(clock: Mapping[str, float], *, replayed: bool = False) -> list[tuple[str, float]]:
     """Return how long each stage took, in their order; one that is not over is left out.
 
+    Between the acceptance of a job and its replay it lay as a dead letter: that is no stage.
     Services on several hosts stamp with their own clocks: what comes out below zero is shown as none.
     """
     found = []
     for name, begins, ends in STAGES:
+        if replayed and name == "accept":
+            continue
         begin, end = _first(clock, begins), _first(clock, ends)
         if begin is not None and end is not None:
             found.append((name, round(max(0.0, end - begin) * 1000, 1)))
@@ -112,11 +120,23 @@ SILENT_S = 2.5
 """A worker that has missed two beats: it may be frozen, or just killed."""
 
 
+def queues(told: Json) -> list[Json]:
+    """Return the queues that are shown: those of the layout in force, and what holds a message."""
+    always = (*filled_in(told["layout"]), DEAD_LETTER)
+    return [queue(each) for each in told["queues"] if each["name"] in always or each["ready"]]
+
+
 def queue(told: Json) -> Json:
     """Return a queue as the list shows it; its kind says what waits there."""
     name = told["name"]
-    kind = "dead" if name == "dead-letter" else "retry" if ".retry." in name else "work"
-    return {"name": name, "kind": kind, "ready": told["ready"], "consumers": told["consumers"]}
+    kept = {"name": name, "ready": told["ready"], "consumers": told["consumers"]}
+    return kept | {"kind": _kind(name)}
+
+
+def _kind(name: str) -> str:
+    if name.startswith(NOTIFIER_WEBHOOKS):
+        return "webhook"  # also one that waits for a retry: it is no job
+    return "dead" if name == DEAD_LETTER else "retry" if ".retry." in name else "work"
 
 
 def faults(told: Json) -> list[str]:
@@ -136,10 +156,11 @@ def checks(told: Json) -> list[Json]:
 
 
 def waiting(queues: Sequence[Json]) -> dict[str, int]:
-    """Return how many messages wait, by the kind of queue."""
+    """Return how many jobs wait, by the kind of queue."""
     found = {"work": 0, "retry": 0, "dead": 0}
     for each in queues:
-        found[each["kind"]] += each["ready"]
+        if each["kind"] in found:
+            found[each["kind"]] += each["ready"]
     return found
 
 

@@ -33,7 +33,6 @@ class Viewer:
         self._hub = hub
         self._client = client
         self._given = self._taken = -1
-        self._pointed = 0.0
         self._feed: Feed | None = None
         self._charts: tuple[EChart, ...] = ()
         self.details: Details | None = None
@@ -57,7 +56,6 @@ class Viewer:
     def chart(self, *elements: EChart) -> None:
         """Keep these two charts current: depths and rates."""
         self._charts = elements
-        self._pointed = self.board.part("history") or 0.0
 
     def _took(self, event: GenericEventArguments) -> None:
         if event.args == self._given:
@@ -71,8 +69,7 @@ class Viewer:
         if patch is None:
             return
         self._given = patch["rev"]
-        history = patch.pop("history", None)
-        if history:
+        if patch.pop("history", None) and self._charts:
             for chart, options in zip(self._charts, self._options(), strict=False):
                 chart.run_chart_method("setOption", {"series": options["series"]})
         self._feed.run_method("take", {**patch, "now": time.time()})
@@ -121,6 +118,9 @@ class Viewer:
         """Show one dead letter as it lies in the queue."""
         if job_id := _id(event):
             await self._do(lambda: self._hub.api.get(f"/dlq/{job_id}"), _show)
+        else:
+            # Whoever published it, it was not this pipeline.
+            notify("This letter has no id that can be asked for.", bad=True)
 
     async def _replay(self, wanted: dict[str, Any]) -> None:
         await self._do(

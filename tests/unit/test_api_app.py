@@ -81,6 +81,13 @@ def test_queues_are_listed_with_their_depth(api: Api) -> None:
     assert found[retry]["ready"] == 1
 
 
+@pytest.mark.parametrize("layout", ["single", "per-operation"])
+def test_queues_say_which_of_them_are_filled(tmp_path: Path, layout: str) -> None:
+    """The layout in force, whoever consumes: a queue of the other one is not empty for want of jobs."""
+    with running(tmp_path, layout=layout) as api:
+        assert answer(api.get("/queues"))["layout"] == layout
+
+
 def test_dead_letters_are_counted(api: Api) -> None:
     """The count is the queue's, the reasons are the job table's."""
     api.publish(message(DEAD, ""))

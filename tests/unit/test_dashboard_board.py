@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from services.dashboard.board import SLACK, Board
 from services.dashboard.rows import Json
 
@@ -94,6 +96,53 @@ def test_rates_are_what_happened_since_the_point_before() -> None:
     point = board.points[-1]
     assert (point.waiting, point.retrying, point.dead) == (4, 1, 2)
     assert (point.accepted, point.completed, point.failed) == (3.5, 0.5, 0.5)
+
+
+def accepted(board: Board, at: float) -> float:
+    """Return how many jobs a second were accepted since the point before."""
+    board.point(at, QUIET)
+    return board.points[-1].accepted
+
+
+@pytest.mark.parametrize("apart_s", [1.0, 0.0], ids=["one by one", "as a batch"])
+def test_a_job_beyond_the_limit_does_not_arrive_again(apart_s: float) -> None:
+    """A burst that is longer than the list counts once, also while its oldest are done; a replay is new."""
+    board = Board(10)
+    board.point(100.0, QUIET)
+    burst = [(f"{number * 37 % 101:03}", number * apart_s) for number in range(80)]
+    for job_id, at in burst:
+        board.take(row(job_id, at=at))
+    assert accepted(board, 101.0) == 80
+    for status in ("processing", "failed"):
+        for job_id, at in burst:
+            board.take(row(job_id, status, at=at))
+    assert accepted(board, 102.0) == 0
+    board.take(row(burst[0][0], "queued", at=0.0, generation=2))
+    board.take(row("new", at=100 * apart_s))
+    assert accepted(board, 103.0) == 2
+
+
+def test_a_job_that_the_list_never_had_does_not_arrive() -> None:
+    """Where the table has more jobs than are listed, those of before change and are no arrivals."""
+    board = Board(10)
+    board.point(100.0, QUIET)
+    board.fill([row(f"b{number}", at=50.0) for number in range(10)])
+    board.take(row("a", "processing", at=50.0))
+    board.take(row("c", "processing", at=50.0))
+    board.take(row("old", "completed", at=1.0))
+    assert accepted(board, 101.0) == 0
+    board.take(row("new", at=51.0))
+    assert accepted(board, 102.0) == 1
+
+
+def test_in_a_short_list_everything_unknown_is_new() -> None:
+    """A table that was read to its end has no older jobs; after a reset the old ones count no more."""
+    board = Board(10)
+    board.fill([row(f"{number}", at=50.0) for number in range(10)])
+    board.fill([row("only", at=60.0)])
+    board.point(100.0, QUIET)
+    board.take(row("late", at=40.0))
+    assert accepted(board, 101.0) == 1
 
 
 def test_parts_have_a_value_before_they_are_put() -> None:

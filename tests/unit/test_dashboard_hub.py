@@ -8,13 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
+from services.api import app
 from services.common.control import Faults, write_faults
 from services.common.envelopes import heartbeat_envelope
+from services.common.health import health_routes
 from services.common.messages import Event, JobEvent
 from services.dashboard import hub as hubs
+from services.dashboard import rows
 from services.dashboard.client import Api as Client
-from services.dashboard.client import open_session
+from services.dashboard.client import ApiRefused, open_session
 from services.dashboard.hub import Hub, Hubs
 from services.dashboard.stream import Told, events
 from tests.support.api import Api, answer, running
@@ -95,7 +101,7 @@ async def test_workers_queues_and_faults_are_looked_at(api: Api) -> None:
         api.publish(heartbeat_envelope(heartbeat("worker-1")))
         await eventually(lambda: hub.board.part("workers", {}).get("rows"))
         waiting = {queue["name"]: queue["ready"] for queue in hub.board.part("queues")["rows"]}
-        assert waiting["image.jobs"] == 1
+        assert waiting == {"image.jobs": 1, "text.jobs": 0, "dead-letter": 0}
         await eventually(lambda: hub.board.points and hub.board.points[-1].waiting == 1)
         assert [check["ok"] for check in hub.board.part("health")["rows"]] == [True, True, True]
 
@@ -147,6 +153,91 @@ async def test_an_api_that_is_away_is_found_again(tmp_path: Path) -> None:
                 happen(second, job_id, "job.completed", worker="worker-1")
                 await eventually(lambda: link(hub) == "up")
                 await eventually(lambda: status(hub, job_id) == "completed")
+
+
+async def test_since_when_the_api_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it is asked, it refuses since the first time; the page says that it does answer."""
+    asked: list[str] = []
+    refused = Hub._refused
+
+    def counted(hub: Hub, error: ApiRefused) -> None:
+        asked.append(error.refusal.code)
+        refused(hub, error)
+
+    monkeypatch.setattr(Hub, "_refused", counted)
+    with running(tmp_path, max_listeners=0) as api:
+        async with looking(api) as hub:
+            await eventually(lambda: link(hub) == "away")
+            before = hub.board.part("link")
+            assert before["text"].startswith("It answers, but refuses: ")
+            await eventually(lambda: len(asked) > 3)
+            assert hub.board.part("link") == before
+            assert set(asked) == {"too_many_listeners"}
+
+
+async def test_an_answer_that_nobody_understands_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A /health without checks, perhaps from a proxy: the page says so, the rest goes on, and it recovers."""
+    odd = True
+
+    async def health(request: Request) -> Response:
+        if odd:
+            return JSONResponse({"status": "starting"}, 503)
+        answered: Response = await whole.endpoint(request)
+        return answered
+
+    whole, *rest = health_routes({})
+    monkeypatch.setattr(app, "health_routes", lambda _: [Route("/health", health), *rest])
+    with running(tmp_path) as api:
+        async with looking(api) as hub:
+            await eventually(lambda: link(hub) == "away")
+            before = hub.board.part("link")
+            assert "KeyError: 'checks'" in before["text"]
+            job_id = str(answer(api.upload())["job_id"])
+            await eventually(lambda: hub.board.part("queues")["rows"][0]["ready"] == 1)
+            happen(api, job_id, "job.started", worker="worker-1")
+            await eventually(lambda: status(hub, job_id) == "processing")
+            assert hub.board.part("link") == before
+            odd = False
+            await eventually(lambda: link(hub) == "up")
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == ["hub_failed"]
+
+
+async def test_a_change_that_nobody_understands_is_passed_over(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That something went wrong is shown; the table is read anew, and the stream is followed from there."""
+    whole = rows.row
+    odd = True
+
+    def broken(told: rows.Json) -> rows.Json:
+        if odd or (told.get("status") == "processing" and told.get("type") == "change"):
+            raise ZeroDivisionError("no")
+        return whole(told)
+
+    monkeypatch.setattr(rows, "row", broken)
+    async with looking(api) as hub:
+        await eventually(lambda: link(hub) == "up")
+        job_id = str(answer(api.upload())["job_id"])
+        happen(api, job_id, "job.started", worker="worker-1")
+        await eventually(lambda: "ZeroDivisionError" in hub.board.part("link")["text"])
+        odd = False
+        await eventually(lambda: link(hub) == "up")
+        assert status(hub, job_id) == "processing"
+        happen(api, job_id, "job.completed", worker="worker-1")
+        await eventually(lambda: status(hub, job_id) == "completed")
+
+
+async def test_faults_that_were_never_read_are_none(api: Api) -> None:
+    """With the store away from the start, the part says why and has a list all the same."""
+    api.store.available = False
+    async with looking(api) as hub:
+        await eventually(lambda: hub.board.part("faults"))
+        found = hub.board.part("faults")
+        assert (found["rows"], bool(found["error"])) == ([], True)
+        api.store.available = True
+        await eventually(lambda: not hub.board.part("faults")["error"])
 
 
 async def test_a_reset_empties_the_board(api: Api) -> None:

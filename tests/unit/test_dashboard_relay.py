@@ -9,14 +9,17 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
+import aiohttp
 import pytest
 import urllib3
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
-from starlette.routing import Mount
+from starlette.routing import Mount, WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket
 
 from services.common.messages import Event
 from services.common.program import serving
@@ -61,8 +64,15 @@ class Front:
         return self._http.request("POST", f"{self.url}/send", fields=fields, headers=headers)
 
 
+async def greet(socket: WebSocket) -> None:
+    """Say a word to who opens a WebSocket, in place of NiceGUI."""
+    await socket.accept()
+    await socket.send_text("hello")
+    await socket.close()
+
+
 @contextmanager
-def fronting(api_url: str) -> Iterator[Front]:
+def fronting(api_url: str, auth: Literal["off", "required"] = "off") -> Iterator[Front]:
     """Serve the dashboard's routes before an API while the block runs."""
     ready: Future[str] = Future()
     stop = threading.Event()
@@ -75,13 +85,12 @@ def fronting(api_url: str) -> Iterator[Front]:
             client = Client(session, api_url)
             relay = Relay(client, Sessions(client), nothing)
             middleware = [
-                Middleware(Guard),
+                Middleware(Guard, auth=auth),
                 Middleware(Packed),
                 Middleware(SessionMiddleware, secret_key="secret"),  # noqa: S106
             ]
-            app = Starlette(
-                routes=[*relay.routes(), Mount("/web", StaticFiles(directory=WEB))], middleware=middleware
-            )
+            more = [Mount("/web", StaticFiles(directory=WEB)), WebSocketRoute("/socket", greet)]
+            app = Starlette(routes=[*relay.routes(), *more], middleware=middleware)
             async with serving(app, DashboardSettings(port=0)) as url:
                 ready.set_result(url)
                 await asyncio.get_running_loop().run_in_executor(None, stop.wait)
@@ -177,6 +186,53 @@ def test_pages_of_others_may_not_send(api: Api, front: Front, origin: str) -> No
     assert api.jobs() == []
 
 
+async def opened(front: Front, **headers: str) -> int:
+    """Open a WebSocket, and return the status of the answer once it is told something or refused."""
+    async with aiohttp.ClientSession(headers=headers) as session:
+        try:
+            async with session.ws_connect(f"{front.url}/socket") as socket:
+                assert await socket.receive_str(timeout=10) == "hello"
+        except aiohttp.WSServerHandshakeError as error:
+            return error.status
+        return 101
+
+
+async def test_pages_of_others_may_not_listen(front: Front) -> None:
+    """A browser lets any page open a WebSocket to any address; programs send no origin."""
+    assert await opened(front) == 101
+    assert await opened(front, Origin=front.url) == 101
+    for origin in ("http://evil.example", "null", "http://127.0.0.1:1", "http://[::1"):
+        assert await opened(front, Origin=origin) == 403
+
+
+@pytest.mark.parametrize(
+    ("name", "let_in"),
+    [
+        ("127.0.0.1:8080", True),
+        ("[::1]:8080", True),
+        ("LOCALHOST:8080", True),
+        ("lab.localhost:8080", True),
+        ("dashboard:8000", True),
+        ("evil.example", False),
+        ("evil.example:8080", False),
+        ("127.0.0.1.evil.example", False),
+    ],
+)
+async def test_without_users_no_page_takes_this_machines_place(front: Front, name: str, let_in: bool) -> None:  # noqa: FBT001
+    """A page whose own name was made to lead here is its own origin; it may neither look nor listen."""
+    own = {"Host": name, "Origin": f"http://{name}"}
+    assert front.ask("GET", "/operations", headers={"Host": name}).status == (200 if let_in else 403)
+    assert front.upload(picture(), {**FROM_PAGE, **own}).status == (202 if let_in else 403)
+    assert await opened(front, **own) == (101 if let_in else 403)
+
+
+async def test_with_users_any_name_will_do(api: Api) -> None:
+    """A page of another name has nobody's cookie."""
+    with fronting(api.url, auth="required") as front:
+        assert front.ask("GET", "/operations", headers={"Host": "lab.example"}).status == 200
+        assert await opened(front, Host="lab.example", Origin="https://lab.example") == 101
+
+
 def test_the_own_page_may_send(front: Front) -> None:
     """The page's own origin is fine; what no page of ours sent is not."""
     assert front.upload(picture(), {**FROM_PAGE, "Origin": front.url}).status == 202
@@ -197,6 +253,8 @@ def test_a_login_has_bounds(front: Front) -> None:
     """A name or password without end, or none, is refused before the API is asked."""
     long = b'{"username": "a", "password": "' + b"b" * 5000 + b'"}'
     assert front.ask("POST", "/session", headers=FROM_PAGE, body=long).status == 413
+    chunks = front._http.request("POST", f"{front.url}/account", body=iter([long] * 20), headers=FROM_PAGE)
+    assert (chunks.status, answer(chunks)["error"]["code"]) == (413, "body_too_large")
     empty = front.ask("POST", "/session", headers=FROM_PAGE, body=b'{"username": ""}')
     assert (empty.status, answer(empty)["error"]["code"]) == (400, "bad_field")
 

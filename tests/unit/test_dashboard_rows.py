@@ -12,6 +12,7 @@ from services.common.control import Faults
 from services.common.jobs import JobRow
 from services.common.messages import Change, Clock, Status
 from services.common.roster import Heard
+from services.common.topology import DEAD_LETTER, WORK_QUEUES, Layout, filled_in
 from services.dashboard import charts, rows
 from services.dashboard.board import Point
 from tests.support.examples import heartbeat
@@ -56,6 +57,16 @@ def test_a_finished_job_has_all_its_stages() -> None:
         ("finish", 10.0),
     ]
     assert (row["at"], row["end"], row["now"], row["since"]) == (100.0, 102.71, "", None)
+
+
+def test_a_replay_begins_anew() -> None:
+    """The time as a dead letter is no stage and in no total; the place in the list stays."""
+    clock: Clock = {"accepted": 100.0, "published": 9000.0, "started": 9001.0, "finished": 9003.0}
+    row = rows.row(change("failed", clock, generation=2))
+    assert row["stages"] == [("queue", 1000.0), ("process", 2000.0)]
+    assert (row["at"], row["begun"], row["end"]) == (100.0, 9000.0, 9003.0)
+    first = rows.row(change("failed", clock, generation=1))
+    assert (first["begun"], first["stages"][0]) == (100.0, ("accept", 8_900_000.0))
 
 
 @pytest.mark.parametrize(
@@ -110,10 +121,28 @@ def test_queues_have_kinds() -> None:
         {"name": "image.jobs", "ready": 3, "consumers": 2},
         {"name": "image.jobs.retry.5s", "ready": 2, "consumers": 0},
         {"name": "dead-letter", "ready": 1, "consumers": 0},
+        {"name": "notifier.webhooks", "ready": 7, "consumers": 1},
+        {"name": "notifier.webhooks.retry.5s", "ready": 7, "consumers": 0},
     ]
     found = list(map(rows.queue, told))
-    assert [queue["kind"] for queue in found] == ["work", "retry", "dead"]
+    assert [queue["kind"] for queue in found] == ["work", "retry", "dead", "webhook", "webhook"]
     assert rows.waiting(found) == {"work": 3, "retry": 2, "dead": 1}
+
+
+OTHER_LAYOUT = {"single": "image.other", "per-operation": "image.jobs"}
+
+
+@pytest.mark.parametrize("layout", OTHER_LAYOUT)
+@pytest.mark.parametrize("consumers", [0, 1, 2])
+def test_queues_of_the_layout_in_force_are_shown(layout: Layout, consumers: int) -> None:
+    """However many consume, those of the other layout are not, unless something waits in one of them."""
+    names = (*WORK_QUEUES, DEAD_LETTER)
+    depths = {name: {"name": name, "ready": 0, "consumers": consumers} for name in names}
+    told = {"layout": layout, "queues": list(depths.values())}
+    assert {queue["name"] for queue in rows.queues(told)} == {*filled_in(layout), DEAD_LETTER}
+    left = OTHER_LAYOUT[layout]
+    depths[left]["ready"] = 1
+    assert {queue["name"] for queue in rows.queues(told)} == {*filled_in(layout), DEAD_LETTER, left}
 
 
 def test_faults_are_few_words() -> None:

@@ -9,9 +9,8 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from services.api.errors import ApiError
+from services.common.hosts import host_of, is_own
 
-_OWN_NAME = re.compile(r"[^.]*|(.+\.)?localhost(:\d+)?|[\d.]+(:\d+)?|\[[^\]]+\](:\d+)?")
-"""A Host that no stranger can have made lead here: an address, or a name that is not of the internet."""
 _ORIGIN = re.compile(r"https?://[^/*@?#\s]+")
 
 
@@ -35,24 +34,15 @@ class Origins:
     def check_origin(self, origin: str | None, host: str | None) -> None:
         """Let in programs and the pages that may. Raises an `ApiError`."""
         # Compared, not parsed: whatever a client writes into it, it is the same text or it is not.
-        if origin is None or origin in self.allowed or (host and _host_of(origin) == host.lower()):
+        if origin is None or origin in self.allowed or (host and host_of(origin) == host.lower()):
             return
         raise ApiError("origin_refused", f"pages of {origin[:200]} may not do this")
 
     def check_host(self, host: str | None) -> None:
-        """Refuse a name that may be anybody's, where whoever reaches the API is its admin.
-
-        A foreign page can make its own name lead to this machine, and is of the same origin then:
-        https://en.wikipedia.org/wiki/DNS_rebinding
-        """
+        """Refuse a name that may be anybody's, where whoever reaches the API is its admin."""
         name = (host or "").lower()
-        if not _OWN_NAME.fullmatch(name) and name not in map(_host_of, self.allowed):
+        if not is_own(name) and name not in map(host_of, self.allowed):
             raise ApiError("origin_refused", f"without users the API is not reached by the name {name[:200]}")
-
-
-def _host_of(origin: str) -> str:
-    """Return what follows the scheme of an origin, which has no path."""
-    return origin.partition("://")[2].lower()
 
 
 def listed(allowed: str) -> tuple[str, ...]:

@@ -28,13 +28,16 @@ RETRY_QUEUES = tuple(
 
 @router.get("/queues", response_model=Queues, responses=problems("broker_unavailable"))
 async def queues(request: Request) -> Response:
-    """Return the work queues, the dead-letter queue, and what waits for a retry or as a webhook."""
-    broker = context(request).broker
+    """Return the work queues, the dead-letter queue, and what waits for a retry or as a webhook.
+
+    The layout in force says to which of the work queues jobs are sent.
+    """
+    parts = context(request)
     names = (*ALWAYS, *RETRY_QUEUES, NOTIFIER_WEBHOOKS)
-    depths = await asyncio.gather(*map(broker.depth, names))
+    depths = await asyncio.gather(*map(parts.broker.depth, names))
     found = [
         {"name": name, "ready": depth.ready, "consumers": depth.consumers}
         for name, depth in zip(names, depths, strict=True)
         if name in ALWAYS or depth.ready
     ]
-    return JSONResponse({"queues": found})
+    return JSONResponse({"layout": parts.settings.layout, "queues": found})

@@ -4,19 +4,11 @@ import { lab } from "/web/store.js";
 const Queues = {
   data: () => ({ lab }),
   computed: {
-    rows() {
-      const rows = lab.queues?.rows ?? [];
-      // A queue of the layout that is not in force is empty and says nothing.
-      const layout = rows.filter((row) => row.kind !== "work" || row.ready || this.used(row, rows));
-      return [...layout].sort((a, b) => b.ready - a.ready || (a.name < b.name ? -1 : 1));
-    },
+    // Which ones are shown, the server decides: it knows the layout in force.
+    rows: () => [...(lab.queues?.rows ?? [])].sort((a, b) => b.ready - a.ready || (a.name < b.name ? -1 : 1)),
     most() {
       return Math.max(1, ...this.rows.map((row) => row.ready));
     },
-  },
-  methods: {
-    used: (row, rows) =>
-      row.name === "image.jobs" || row.name === "text.jobs" || !rows.some((each) => each.name === "image.jobs" && each.consumers > 1),
   },
   template: `
     <div class="queues">

@@ -61,8 +61,8 @@ export const bytes = (count) =>
 // A file of a job; a replay may have made another one under the same name.
 export const file = (job, name) => `/files/${job.id}/${name}?g=${job.generation}`;
 
-// How long a job has taken so far, or took.
-export const total = (job) => Math.max(0, ((job.end ?? lab.now) - job.at) * 1000);
+// How long a job has taken so far, or took; a replay is timed from when it was sent again.
+export const total = (job) => Math.max(0, ((job.end ?? lab.now) - job.begun) * 1000);
 
 // The bar of a job: its stages, and the one under way, each with its share of the whole.
 export function bar(job) {
