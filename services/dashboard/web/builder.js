@@ -58,7 +58,7 @@ export const Builder = {
       if (!name) return;
       this.add(name);
       await this.$nextTick();
-      this.$refs.steps.lastElementChild?.querySelector("input, button")?.focus();
+      this.$refs.steps.lastElementChild?.querySelector("input")?.focus();
     },
     move(place, by) {
       const [step] = this.steps.splice(place, 1);

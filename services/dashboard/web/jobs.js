@@ -141,8 +141,8 @@ const Jobs = {
       <div class="news"><span v-if="fresh" class="num">{{ fresh }} new</span></div>
       <div ref="scroll" class="scroll" tabindex="0" role="region" aria-label="List of jobs" @scroll.passive="scrolled"
         @pointerenter="look" @pointerleave="look" @focusin="look" @focusout="look">
-        <ul class="rows" :style="{ height: shown.length * height + 'px', paddingTop: first * height + 'px' }">
-          <Row v-for="(job, at) in drawn" :key="job.id" :job="job" :place="first + at + 1" :count="shown.length" @open="$emit('open', $event)" @retry="$emit('retry', $event)" />
+        <ul class="rows" :style="{ height: shown.length * height + 'px' }">
+          <Row v-for="(job, at) in drawn" :key="job.id" :style="{ transform: 'translateY(' + (first + at) * height + 'px)' }" :job="job" :place="first + at + 1" :count="shown.length" @open="$emit('open', $event)" @retry="$emit('retry', $event)" />
         </ul>
         <p v-if="!shown.length" class="empty">
           <template v-if="lab.link.state === 'starting'">Connecting to the API …</template>
