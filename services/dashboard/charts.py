@@ -39,7 +39,15 @@ PAST: Options = {
     "min": -KEPT_POINTS * POINT_S,
     "max": 0,
     "interval": 60,
-    "axisLabel": {"color": GREY, **SMALL, ":formatter": AGO, "hideOverlap": True},
+    "axisLabel": {
+        "color": GREY,
+        **SMALL,
+        ":formatter": AGO,
+        "hideOverlap": True,
+        # In the middle below its end, it would touch the 0 of the other axis.
+        "alignMinLabel": "left",
+        "alignMaxLabel": "right",
+    },
     "axisLine": {"onZero": False, "lineStyle": {"color": GREY, "opacity": 0.4}},
     "axisTick": {"show": False},
     "splitLine": {"show": False},

@@ -77,3 +77,20 @@ def test_the_focus_goes_to_a_neighbour(window: Window) -> None:
     for name, then in (("convert", "Remove grayscale"), ("grayscale", "Add an operation")):
         page.get_by_label(f"Remove {name}").press("Enter")
         expect(page.get_by_label(then)).to_be_focused()
+
+
+def test_a_late_verdict_is_not_for_what_was_typed_since(window: Window) -> None:
+    """While an argument is checked another one is typed: that one is sent, not the one of the late answer."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    window.page.route(re.compile("rotate%2C30$"), hold)
+    window.choose("turned.jpg")
+    with window.page.expect_request(re.compile("rotate%2C30$")):
+        window.add("rotate", "30")
+    window.page.get_by_label("rotate: degrees").fill("60")
+    held[0].continue_()
+    window.send()
+    expect(window.job("turned.jpg").locator(".ops")).to_have_text("rotate,60")

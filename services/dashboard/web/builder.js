@@ -14,6 +14,7 @@ export const Builder = {
   },
   watch: {
     text() {
+      this.asked += 1; // what is on its way is about another text
       this.verdict = null;
       this.$emit("built", { text: this.text, fits: null });
       clearTimeout(this.timer);
