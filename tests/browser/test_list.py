@@ -30,6 +30,8 @@ COUNT = """async name => {
 }"""
 """Counts jobs that the page knows, also those that it does not draw."""
 
+TOP = "row => row.getBoundingClientRect().top"
+
 
 def produce(stack: Stack, window: Window, name: str, count: int) -> None:
     """Have jobs come from elsewhere, and wait until the page knows of all."""
@@ -85,11 +87,11 @@ def test_the_place_is_kept_further_down(window: Window, whole_stack: Stack) -> N
     window.page.get_by_role("region", name="List of jobs").evaluate("list => list.scrollTo(0, 1010)")
     row = window.page.locator(".job[aria-posinset='26']")
     expect(row).to_be_visible()
-    job_id, height = row.get_attribute("data-id"), (row.bounding_box() or {})["y"]
+    job_id, height = row.get_attribute("data-id"), row.evaluate(TOP)
     produce(whole_stack, window, "above", 30)
     row = window.page.locator(f".job[data-id='{job_id}']")
     expect(row).to_have_attribute("aria-posinset", "56")
-    assert (row.bounding_box() or {})["y"] == height
+    assert row.evaluate(TOP) == height
     window.page.get_by_label("Find a job").fill("above-")
     expect_first(window, "above")
     eventually_so(lambda: window.page.locator(".scroll").evaluate("list => list.scrollTop") == 0)
