@@ -7,8 +7,8 @@ from typing import Any
 
 from services.dashboard.board import KEPT_POINTS, POINT_S, Point
 
-# The same colours as in web/look.css, on light and on dark.
-BLUE, AMBER, VIOLET, GREEN, RED, GREY = "#3b82c4", "#c98a1b", "#9166cc", "#2f9e62", "#d2483f", "#8a929c"
+# The same colours as in web/look.css; on dark, web/queues.css makes all of them brighter.
+BLUE, AMBER, VIOLET, GREEN, RED, GREY = "#3b82c4", "#c98a1b", "#9166cc", "#2f9e62", "#d2483f", "#66707b"
 
 DEPTHS = (("waiting", "waiting", AMBER), ("retrying", "retrying", VIOLET), ("dead", "dead", RED))
 RATES = (("in", "accepted", BLUE), ("done", "completed", GREEN), ("failed", "failed", RED))
@@ -16,8 +16,14 @@ RATES = (("in", "accepted", BLUE), ("done", "completed", GREEN), ("failed", "fai
 Options = dict[str, Any]
 
 AGO = "value => value ? `${-value / 60} min` : 'now'"
-LEAST = "value => Math.max(4, Math.ceil(value.max))"
-"""An axis that says 0 to 4 while nothing happens: else the first job would fill it."""
+LEAST = "value => value.max > 4 ? null : 4"
+"""An axis that says 0 to 4 while nothing happens: else the first job would fill it. More is rounded."""
+
+SMALL: Options = {":fontSize": "0.75 * parseFloat(getComputedStyle(document.documentElement).fontSize)"}
+"""Small letters as in the page, which are larger on a large screen; a canvas knows no rem."""
+
+MOVING = ("series", "aria")
+"""The options that change with the points."""
 
 LEGEND: Options = {
     "top": 0,
@@ -25,7 +31,7 @@ LEGEND: Options = {
     "itemWidth": 12,
     "itemHeight": 2,
     "icon": "rect",
-    "textStyle": {"color": GREY, "fontSize": 12},
+    "textStyle": {"color": GREY, **SMALL},
     "selectedMode": False,
 }
 PAST: Options = {
@@ -33,7 +39,15 @@ PAST: Options = {
     "min": -KEPT_POINTS * POINT_S,
     "max": 0,
     "interval": 60,
-    "axisLabel": {"color": GREY, "fontSize": 11, ":formatter": AGO, "hideOverlap": True},
+    "axisLabel": {
+        "color": GREY,
+        **SMALL,
+        ":formatter": AGO,
+        "hideOverlap": True,
+        # In the middle below its end, it would touch the 0 of the other axis.
+        "alignMinLabel": "left",
+        "alignMaxLabel": "right",
+    },
     "axisLine": {"onZero": False, "lineStyle": {"color": GREY, "opacity": 0.4}},
     "axisTick": {"show": False},
     "splitLine": {"show": False},
@@ -47,24 +61,26 @@ AMOUNT: Options = {
     "splitNumber": 3,
     "axisLine": {"show": False},
     "axisTick": {"show": False},
-    "axisLabel": {"color": GREY, "fontSize": 11},
+    "axisLabel": {"color": GREY, **SMALL},
     "splitLine": {"lineStyle": {"color": GREY, "opacity": 0.18}},
 }
 
 
 def depths(points: Sequence[Point]) -> Options:
     """Return how many messages waited."""
-    return _chart(points, DEPTHS)
+    return _chart("Messages", points, DEPTHS)
 
 
 def rates(points: Sequence[Point]) -> Options:
     """Return how many jobs a second came, were done, failed."""
-    return _chart(points, RATES)
+    return _chart("Jobs a second", points, RATES)
 
 
-def _chart(points: Sequence[Point], lines: Sequence[tuple[str, str, str]]) -> Options:
+def _chart(title: str, points: Sequence[Point], lines: Sequence[tuple[str, str, str]]) -> Options:
     end = points[-1].at if points else 0.0
     return {
+        # ECharts makes this the chart's role and label.
+        "aria": {"enabled": True, "label": {"description": f"{title}: {_told(points, lines)}"}},
         "animation": False,
         "grid": {"left": 36, "right": 8, "top": 26, "bottom": 20},
         "legend": LEGEND,
@@ -84,3 +100,10 @@ def _chart(points: Sequence[Point], lines: Sequence[tuple[str, str, str]]) -> Op
             for name, field, colour in lines
         ],
     }
+
+
+def _told(points: Sequence[Point], lines: Sequence[tuple[str, str, str]]) -> str:
+    """Return the last point in words."""
+    if not points:
+        return "none yet"
+    return ", ".join(f"{name} {round(getattr(points[-1], field), 1):,}" for name, field, _ in lines)

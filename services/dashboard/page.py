@@ -110,7 +110,7 @@ def build(hub: Hub, identity: Identity | None) -> None:
                 letters = Letters().on("inspect", viewer.inspect).on("replay", viewer.replay)
                 letters.on("replay_all", _one_at_a_time(viewer.replay_all))
                 letters.on("purge", _one_at_a_time(viewer.purge))
-    viewer.details = Details().on("retry", viewer.retry)
+    viewer.details = Details().on("retry", viewer.retry_shown)
 
 
 def _queues(viewer: Viewer) -> None:

@@ -60,7 +60,7 @@ class Letters(Element, component=WEB / "letters.js"):
 
 
 class Details(Element, component=WEB / "details.js"):
-    """One job in a dialog. Method: `open`. Event: `retry`."""
+    """One job in a dialog. Methods: `open`, `say`. Event: `retry`."""
 
 
 class LoginForm(Element, component=WEB / "login.js"):

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from services.dashboard import rows
 from services.dashboard.client import Api, ApiAway, ApiRefused, Refusal, slow
 from services.dashboard.sessions import EVERYBODY, Identity, Sessions
 
@@ -79,8 +80,9 @@ class Relay:
         return JSONResponse(await self._acting(request).get("/operations/check", {"operations": text}))
 
     async def job(self, request: Request) -> Response:
-        """Return one job."""
-        return JSONResponse(await self._acting(request).get(f"/jobs/{_word(request, 'job_id')}"))
+        """Return one job, and its row as the list has it: there it may be no more."""
+        found = await self._acting(request).get(f"/jobs/{_word(request, 'job_id')}")
+        return JSONResponse({**found, "row": rows.row(found)})
 
     async def file(self, request: Request) -> Response:
         """Return a file of a job as a stream."""

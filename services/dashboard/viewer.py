@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 from nicegui import ui
 from nicegui.client import Client
@@ -24,6 +24,13 @@ WORDS_S = 6
 """How long a message of what was done stays."""
 
 JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class Tell(Protocol):
+    """Tells somebody what came of what was done."""
+
+    def __call__(self, text: str, *, bad: bool = False) -> object:
+        """Tell it; bad news look different."""
 
 
 class Viewer:
@@ -71,7 +78,7 @@ class Viewer:
         self._given = patch["rev"]
         if patch.pop("history", None) and self._charts:
             for chart, options in zip(self._charts, self._options(), strict=False):
-                chart.run_chart_method("setOption", {"series": options["series"]})
+                chart.run_chart_method("setOption", {name: options[name] for name in charts.MOVING})
         self._feed.run_method("take", {**patch, "now": time.time()})
 
     def _options(self) -> tuple[charts.Options, charts.Options]:
@@ -91,9 +98,23 @@ class Viewer:
     async def retry(self, event: GenericEventArguments) -> None:
         """Send a failed job again."""
         if job_id := _id(event):
-            await self._do(
-                lambda: self._hub.api.send("POST", f"/jobs/{job_id}/retry"), lambda _: "Sent again."
-            )
+            await self._retry(job_id, notify)
+
+    async def retry_shown(self, event: GenericEventArguments) -> None:
+        """Send the job of the dialog again; what came of it stands there, since the dialog hides all else."""
+        details, job_id = self.details, _id(event)
+        if details is None or not job_id:
+            return
+
+        def tell(text: str, *, bad: bool = False) -> None:
+            details.run_method("say", job_id, text, bad)
+
+        await self._retry(job_id, tell)
+
+    async def _retry(self, job_id: str, tell: Tell) -> None:
+        await self._do(
+            lambda: self._hub.api.send("POST", f"/jobs/{job_id}/retry"), lambda _: "Sent again.", tell
+        )
 
     async def replay(self, event: GenericEventArguments) -> None:
         """Send one dead letter again."""
@@ -127,17 +148,20 @@ class Viewer:
             lambda: self._hub.api.send("POST", "/dlq/replay", wanted, timeout_s=SLOW_TIMEOUT_S), _replayed
         )
 
-    async def _do(self, ask: Callable[[], Awaitable[Any]], say: Callable[[Any], str]) -> None:
+    async def _do(
+        self, ask: Callable[[], Awaitable[Any]], say: Callable[[Any], str], tell: Tell | None = None
+    ) -> None:
         """Do something, and say what came of it, in the API's own words when it refuses."""
+        tell = tell or notify
         try:
             found = await ask()
         except (ApiAway, ApiRefused) as error:
-            notify(str(error), bad=True)
+            tell(str(error), bad=True)
             return
         finally:
             self._hub.look_soon()
         if text := say(found):
-            notify(text)
+            tell(text)
 
 
 def notify(text: str, *, bad: bool = False) -> None:
@@ -155,8 +179,9 @@ def notify(text: str, *, bad: bool = False) -> None:
 
 async def confirmed(question: str, more: str, yes: str) -> bool:
     """Ask whether something is really meant; Esc means no."""
-    with ui.dialog() as dialog, ui.element("div").classes("ask panel").props('role="alertdialog"'):
-        Words("h2", question)
+    with _dialog() as dialog, ui.element("div").classes("ask panel"):
+        dialog.props('role="alertdialog"')
+        Words("h2", question).props(f'id="{_title(dialog)}"')
         Words("p", more)
         with ui.element("div").classes("answers"):
             _button("Cancel", lambda: dialog.submit("no")).props("autofocus")
@@ -167,9 +192,9 @@ async def confirmed(question: str, more: str, yes: str) -> bool:
 
 
 def _show(found: dict[str, Any]) -> str:
-    with ui.dialog() as dialog, ui.element("div").classes("ask letter panel"):
+    with _dialog() as dialog, ui.element("div").classes("ask letter panel"):
         with ui.element("div").classes("bartop"):
-            Words("h2", f"Dead letter {found['job_id']}")
+            Words("h2", f"Dead letter {found['job_id']}").props(f'id="{_title(dialog)}"')
             ui.element("span").classes("gap")
             _button("Close", dialog.close).props("autofocus")
         about = (
@@ -196,6 +221,16 @@ def _show(found: dict[str, Any]) -> str:
     dialog.on("hide", dialog.delete)
     dialog.open()
     return ""
+
+
+def _dialog() -> ui.dialog:
+    """Return a dialog that is called as its title is."""
+    dialog = ui.dialog()
+    return dialog.props(f'aria-labelledby="{_title(dialog)}"')
+
+
+def _title(dialog: ui.dialog) -> str:
+    return f"title-{dialog.id}"
 
 
 def _button(text: str, click: Callable[[], object]) -> ui.element:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+import pytest
 import urllib3
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.acceptance.stack import Stack
 from tests.browser.conftest import OpenWindow
@@ -13,6 +14,7 @@ from tests.browser.window import PATIENCE_MS, Window
 from tests.support.waiting import eventually_so
 
 OUTSIDE = ("crop", "5000,5000,10,10")
+TABS = 40
 
 
 def fail(window: Window, name: str) -> str:
@@ -114,7 +116,7 @@ def test_the_page_recovers_when_the_api_comes_back(window: Window, whole_stack: 
     window.send()
     window.expect_job("before.jpg", "completed")
     whole_stack.runtime.stop("api-1")
-    expect(window.page.get_by_role("alert")).to_contain_text("The API is away")
+    expect(window.page.get_by_role("alert")).to_contain_text("No news from the API")
     expect(window.job("before.jpg")).to_be_visible()
     whole_stack.runtime.start("api-1")
     expect(window.page.get_by_role("alert")).to_have_count(0)
@@ -154,34 +156,95 @@ def test_a_file_that_is_no_picture_is_refused_in_words(window: Window) -> None:
 
 
 def test_the_keyboard_is_enough(window: Window) -> None:
-    """From the field of operations on, keys alone send a picture and look at what became of it."""
-    keyboard = window.page.keyboard
-    window.choose("typed.jpg")
-    window.page.get_by_label("Add an operation").focus()
-    keyboard.type("grayscale")
-    keyboard.press("Enter")
-    window.page.get_by_label("Add an operation").select_option("grayscale")
-    expect(window.page.get_by_label("Remove grayscale").first).to_be_visible()
-    send = window.page.get_by_role("button", name=re.compile("^Send"))
+    """Keys alone choose a picture, put an operation together, send it and look at what became of it."""
+    page, keyboard = window.page, window.page.keyboard
+    tab_to(window, page.get_by_label("Choose pictures"))
+    with page.expect_file_chooser() as chooser:
+        keyboard.press("Space")
+    chooser.value.set_files(window.files("typed.jpg"))
+    tab_to(window, page.get_by_label("Add an operation"))
+    keyboard.press("g")
+    expect(page.get_by_label("Remove grayscale")).to_be_visible()
+    send = page.get_by_role("button", name=re.compile("^Send"))
     expect(send).to_be_enabled()
-    send.focus()
+    tab_to(window, send)
     assert send.evaluate("button => getComputedStyle(button).outlineStyle") == "solid"
     keyboard.press("Enter")
     window.expect_job("typed.jpg", "completed")
-    window.page.get_by_role("button", name="typed.jpg", exact=True).first.focus()
+    opener = window.job("typed.jpg").get_by_role("button", name="typed.jpg")
+    tab_to(window, opener)
     keyboard.press("Enter")
-    expect(window.page.get_by_role("dialog")).to_be_visible()
+    dialog = page.get_by_role("dialog")
+    tab_to(window, dialog.get_by_role("slider"))
+    tab_to(window, dialog.get_by_role("button", name="Close"), "Shift+Tab")
     keyboard.press("Escape")
-    expect(window.page.get_by_role("dialog")).to_have_count(0)
+    expect(dialog).to_have_count(0)
+    expect(opener).to_be_focused()
+
+
+def tab_to(window: Window, target: Locator, key: str = "Tab") -> None:
+    """Press Tab until something has the focus; it must not be far."""
+    for _ in range(TABS):
+        window.page.keyboard.press(key)
+        if target.evaluate("node => node === document.activeElement"):
+            return
+    pytest.fail(f"{TABS} times {key} do not lead to {target}")
+
+
+def test_the_look_is_remembered(window: Window) -> None:
+    """The button turns the colours, whatever the system says, and the page comes back with them."""
+    button = window.page.get_by_role("button", name="Colours: auto")
+    button.click()
+    window.page.get_by_role("button", name="Colours: light").click()
+    window.go()
+    expect(window.page.get_by_role("button", name="Colours: dark")).to_be_visible()
+    expect(window.page.locator("body")).to_have_css("background-color", "rgb(15, 20, 26)")
+
+
+def test_a_retry_in_the_dialog_is_answered_there(window: Window) -> None:
+    """The dialog hides the rest of the page, so it says itself what came of the retry."""
+    fail(window, "again.jpg")
+    window.job("again.jpg").get_by_role("button", name="again.jpg", exact=True).click()
+    dialog = window.page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Retry").click()
+    expect(dialog.get_by_role("status")).to_have_text("Sent again.")
+    expect(dialog.locator(".facts")).to_contain_text("generation 2")
+
+
+def test_all_letters_are_sent_again(window: Window) -> None:
+    """Replay all sends each, and says how many; who has the focus at a letter that goes keeps one."""
+    jobs = [fail(window, f"letter-{number}.jpg") for number in (1, 2)]
+    for job_id in jobs:
+        expect(window.letter(job_id)).to_be_visible()
+    count = window.page.locator(".letters .count").inner_text()
+    window.page.get_by_role("button", name="Replay all").click()
+    expect(window.page.get_by_text(f"{count} sent again.")).to_be_visible()
+    for job_id in jobs:
+        expect(window.letter(job_id)).to_contain_text("replayed 1")
+
+
+def test_the_page_has_names_for_all_its_parts(window: Window) -> None:
+    """A heading, and charts that say their numbers to whoever cannot see them."""
+    expect(window.page.get_by_role("heading", level=1)).to_have_text("Queue Lab")
+    for name in (r"Messages: waiting [\d,]+, retrying", r"Jobs a second: in [\d.]+, done"):
+        expect(window.page.get_by_role("img", name=re.compile(name))).to_be_visible()
 
 
 def test_five_hundred_jobs_are_listed(window: Window, whole_stack: Stack) -> None:
-    """All of them are counted and can be scrolled to; only those in sight are drawn, on a phone too."""
+    """They are counted and can be scrolled to; only those in sight are drawn, on a phone too.
+
+    A picture that was sent before them is not among them, but its result is shown, and opens whole.
+    """
+    window.choose("old.jpg")
+    window.add("sleep", "4")
+    window.send()
+    expect(window.job("old.jpg")).to_be_visible()
     messages = [{"id": f"many-{number}", "payload": number} for number in range(520)]
     address = f"{whole_stack.runtime.address('api')}/batch-produce"
     assert urllib3.request("POST", address, json={"messages": messages}).status == 201
     count = window.page.locator(".filter.all .num")
     expect(count).to_have_text("500")
+    expect(window.page.get_by_text("of the newest 500")).to_be_visible()
     expect(window.page.locator(".filter.active .num")).to_have_text("0", timeout=2 * PATIENCE_MS)
     for width in (1440, 390):
         window.page.set_viewport_size({"width": width, "height": 844})
@@ -191,6 +254,13 @@ def test_five_hundred_jobs_are_listed(window: Window, whole_stack: Stack) -> Non
     expect(window.page.locator(".job[aria-posinset='500']")).to_be_visible()
     window.page.get_by_label("Find a job").fill("many-519")
     expect(window.page.locator(".job")).to_have_count(1)
+    window.page.get_by_label("Find a job").fill("old.jpg")
+    expect(window.page.locator(".job")).to_have_count(0)
+    window.page.get_by_label("Before and after of old.jpg").click()
+    dialog = window.page.get_by_role("dialog")
+    expect(dialog.locator(".status")).to_have_text("completed")
+    expect(dialog.get_by_alt_text("After")).to_be_visible()
+    expect(dialog.get_by_role("row", name=re.compile("queue wait"))).to_be_visible()
 
 
 def test_nothing_sticks_out(window: Window) -> None:

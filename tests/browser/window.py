@@ -43,10 +43,11 @@ class Window:
 
     def choose(self, *names: str, data: bytes = b"") -> None:
         """Choose picture files to send."""
-        files: Sequence[FilePayload] = [
-            {"name": name, "mimeType": "image/jpeg", "buffer": data or picture(80, 60)} for name in names
-        ]
-        self.page.get_by_label("Choose pictures").set_input_files(files)
+        self.page.get_by_label("Choose pictures").set_input_files(self.files(*names, data=data))
+
+    def files(self, *names: str, data: bytes = b"") -> Sequence[FilePayload]:
+        """Return files with these names."""
+        return [{"name": name, "mimeType": "image/jpeg", "buffer": data or picture(80, 60)} for name in names]
 
     def add(self, operation: str, *arguments: str) -> None:
         """Put an operation at the end, with arguments."""

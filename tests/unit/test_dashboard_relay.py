@@ -140,7 +140,10 @@ def test_files_come_as_the_api_gives_them(api: Api, front: Front) -> None:
 def test_a_job_and_the_catalogue_are_passed_on(api: Api, front: Front) -> None:
     """The page asks its own server for what the API knows."""
     job_id = completed(api)
-    assert answer(front.ask("GET", f"/job/{job_id}"))["status"] == "completed"
+    found = answer(front.ask("GET", f"/job/{job_id}"))
+    assert found["status"] == "completed"
+    assert (found["row"]["id"], found["row"]["status"]) == (job_id, "completed")
+    assert found["row"]["stages"]
     assert answer(front.ask("GET", "/operations"))["default"] == "resize"
     assert answer(front.ask("GET", "/check?operations=rotate,-90"))["canonical"] == "rotate,270"
 

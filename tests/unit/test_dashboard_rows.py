@@ -180,3 +180,31 @@ def test_charts_end_now() -> None:
     assert charts.depths(points)["series"][0]["data"] == [[-2.0, 4], [0.0, 7]]
     assert [line["name"] for line in charts.rates(points)["series"]] == ["in", "done", "failed"]
     assert charts.depths([])["series"][0]["data"] == []
+
+
+def test_charts_say_their_numbers() -> None:
+    """Who cannot see a chart is told its title and the newest numbers."""
+    points = [Point(at, waiting, 0, 2, 0.25, 1.0, 0.0) for at, waiting in ((98.0, 4), (100.0, 1700))]
+    assert _label(charts.depths(points)) == "Messages: waiting 1,700, retrying 0, dead 2"
+    assert _label(charts.rates(points)) == "Jobs a second: in 0.2, done 1.0, failed 0.0"
+    assert _label(charts.depths([])) == "Messages: none yet"
+
+
+def _label(options: charts.Options) -> str:
+    return str(options["aria"]["label"]["description"])
+
+
+@pytest.mark.parametrize(("grey", "ground"), [(1.0, "#ffffff"), (1.35, "#171d25")])
+def test_the_words_of_charts_can_be_read(grey: float, ground: str) -> None:
+    """On light and on dark they have the contrast that WCAG asks of small text."""
+    brighter, darker = sorted((_luminance(charts.GREY, grey), _luminance(ground)), reverse=True)
+    assert (brighter + 0.05) / (darker + 0.05) >= 4.5
+
+
+def _luminance(colour: str, brightness: float = 1.0) -> float:
+    """Return the relative luminance of a colour: https://www.w3.org/TR/WCAG21/#dfn-relative-luminance."""
+    shares = [min(1.0, brightness * int(colour[at : at + 2], 16) / 255) for at in (1, 3, 5)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in shares
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

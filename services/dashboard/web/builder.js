@@ -14,6 +14,7 @@ export const Builder = {
   },
   watch: {
     text() {
+      this.asked += 1; // what is on its way is about another text
       this.verdict = null;
       this.$emit("built", { text: this.text, fits: null });
       clearTimeout(this.timer);
@@ -58,11 +59,17 @@ export const Builder = {
       if (!name) return;
       this.add(name);
       await this.$nextTick();
-      this.$refs.steps.lastElementChild?.querySelector("input, button")?.focus();
+      this.$refs.steps.lastElementChild?.querySelector("input")?.focus();
     },
     move(place, by) {
       const [step] = this.steps.splice(place, 1);
       this.steps.splice(place + by, 0, step);
+    },
+    async remove(place) {
+      this.steps.splice(place, 1);
+      await this.$nextTick();
+      const next = this.$refs.steps.children[Math.min(place, this.steps.length - 1)];
+      (next?.querySelector(".moves button:last-child") ?? this.$refs.more).focus();
     },
     hint: (argument) => argument.default ?? (argument.required ? "needed" : argument.name),
     async check() {
@@ -98,11 +105,11 @@ export const Builder = {
           <span class="moves">
             <button type="button" class="icon" :disabled="!place" @click="move(place, -1)" :aria-label="'Move ' + step.name + ' up'">↑</button>
             <button type="button" class="icon" :disabled="place === steps.length - 1" @click="move(place, 1)" :aria-label="'Move ' + step.name + ' down'">↓</button>
-            <button type="button" class="icon" @click="steps.splice(place, 1)" :aria-label="'Remove ' + step.name">×</button>
+            <button type="button" class="icon" @click="remove(place)" :aria-label="'Remove ' + step.name">×</button>
           </span>
         </li>
       </ol>
-      <select @change="chosen" :disabled="steps.length >= limit" aria-label="Add an operation">
+      <select ref="more" @change="chosen" :disabled="steps.length >= limit" aria-label="Add an operation">
         <option value="">{{ steps.length >= limit ? "No more than " + limit : "Add an operation …" }}</option>
         <option v-for="each in catalogue" :key="each.name" :value="each.name" :title="each.summary">{{ each.name }}: {{ each.summary }}</option>
       </select>

@@ -1,13 +1,18 @@
 // One job: before and after, where its time went, what it made or what went wrong.
 import { STAGE_WORDS, ask, bar, bytes, clock, file, job, lab, span, total } from "/web/store.js";
 
+const AGAIN_MS = 1000;
+
 const Details = {
   emits: ["retry"],
-  data: () => ({ lab, id: null, found: null, error: "", split: 50, unseen: "", asked: 0 }),
+  data: () => ({ lab, id: null, found: null, said: null, error: "", split: 50, unseen: "", asked: 0 }),
   computed: {
     // The list is current at once; what the list does not have comes from the API.
-    job() {
+    listed() {
       return (this.id && lab.jobs && job(this.id)) || null;
+    },
+    job() {
+      return this.listed ?? this.found?.row ?? null;
     },
     parts() {
       return this.job ? bar(this.job) : [];
@@ -33,7 +38,7 @@ const Details = {
     },
   },
   watch: {
-    job(now, before) {
+    listed(now, before) {
       if (this.id && now?.status !== before?.status) this.load();
     },
   },
@@ -47,7 +52,7 @@ const Details = {
     word: (name) => STAGE_WORDS[name],
     open(id) {
       this.id = id;
-      this.found = null;
+      this.found = this.said = null;
       this.error = this.unseen = "";
       this.split = 50;
       this.$refs.dialog.showModal();
@@ -61,6 +66,14 @@ const Details = {
       } catch (error) {
         if (number === this.asked) this.error = error.message;
       }
+      // Of a job that is not in the list, nobody tells what becomes of it.
+      const open = this.id && !this.listed && this.job && !this.job.end;
+      if (open && number === this.asked) setTimeout(() => number === this.asked && this.id && this.load(), AGAIN_MS);
+    },
+    say(id, text, bad) {
+      if (id !== this.id) return;
+      this.said = { text, bad };
+      this.load();
     },
     close() {
       this.$refs.dialog.close();
@@ -77,6 +90,7 @@ const Details = {
           <button v-if="job?.status === 'failed'" type="button" class="small" @click="$emit('retry', id)">Retry</button>
           <button type="button" class="icon" @click="close" aria-label="Close">×</button>
         </div>
+        <p role="status" class="said" :class="{ problem: said?.bad }">{{ said?.text }}</p>
         <p v-if="error" class="problem" role="alert">{{ error }}</p>
         <p v-if="job?.why" class="problem">{{ job.why }}</p>
         <div v-if="compared" class="compare">
@@ -119,6 +133,9 @@ export default {
   methods: {
     open(id) {
       this.$refs.inner.open(id);
+    },
+    say(...said) {
+      this.$refs.inner.say(...said);
     },
   },
   template: `<Details ref="inner" @retry="$emit('retry', $event)" />`,

@@ -1,24 +1,19 @@
-// What came out: the newest pictures, each a way to its before and after.
+// What came out: the pictures that were completed last, each a way to its before and after.
 import { file, lab } from "/web/store.js";
-
-const MOST = 12;
 
 const Gallery = {
   emits: ["open"],
   data: () => ({ lab }),
-  computed: {
-    pictures: () => lab.jobs.filter((job) => job.kind === "image" && job.status === "completed").slice(0, MOST),
-  },
   methods: { file },
   template: `
     <section class="panel gallery" aria-labelledby="gallery-title">
       <div class="bartop"><h2 id="gallery-title">Results</h2><span class="note">before and after of each</span></div>
       <div class="pictures">
-        <button v-for="job in pictures" :key="job.id + job.generation" type="button" class="picture" :title="job.name"
+        <button v-for="job in lab.results" :key="job.id + job.generation" type="button" class="picture" :title="job.name"
           @click="$emit('open', job.id)" :aria-label="'Before and after of ' + job.name">
           <img :src="file(job, 'thumbnail')" alt="" loading="lazy" decoding="async" width="128" height="128" />
         </button>
-        <p v-if="!pictures.length" class="empty">Finished pictures appear here.</p>
+        <p v-if="!lab.results.length" class="empty">Finished pictures appear here.</p>
       </div>
     </section>`,
 };

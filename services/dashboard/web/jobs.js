@@ -1,10 +1,11 @@
 // The list of jobs: status, stage clock, what went wrong.
-import { STAGES, STAGE_WORDS, bar, clock, lab, span, told, total } from "/web/store.js";
+import { STAGES, STAGE_WORDS, bar, clock, job, lab, span, told, total } from "/web/store.js";
 
 // Rows that cannot be seen are not drawn. jobs.css and widths.css have the same heights, in pixels.
 const NARROW = matchMedia("(max-width: 759px)");
 const height = () => (NARROW.matches ? 88 : 50);
 const BEYOND = 6;
+const HOVERS = matchMedia("(hover: hover)"); // else :hover lasts after a touch
 
 const FILTERS = {
   all: () => true,
@@ -49,7 +50,7 @@ const Row = {
 const Jobs = {
   components: { Row },
   emits: ["open", "retry"],
-  data: () => ({ lab, filter: "all", wanted: "", top: 0, room: 1200, height: height(), STAGES, STAGE_WORDS, FILTERS }),
+  data: () => ({ lab, filter: "all", wanted: "", held: null, top: 0, room: 1200, height: height(), STAGES, STAGE_WORDS, FILTERS }),
   computed: {
     counts() {
       const count = { all: lab.jobs.length, active: 0, completed: 0, failed: 0 };
@@ -57,10 +58,18 @@ const Jobs = {
         count[job.status === "completed" || job.status === "failed" ? job.status : "active"] += 1;
       return count;
     },
-    shown() {
+    fitting() {
       const wanted = this.wanted.trim().toLowerCase();
       const fits = FILTERS[this.filter];
       return lab.jobs.filter((job) => fits(job) && (!wanted || this.text(job).includes(wanted)));
+    },
+    shown() {
+      const kept = lab.jobs && this.held?.map(job).filter(Boolean);
+      return kept?.length ? kept : this.fitting;
+    },
+    fresh() {
+      const shown = new Set(this.shown);
+      return this.held ? this.fitting.filter((job) => !shown.has(job)).length : 0;
     },
     first() {
       const last = Math.max(0, this.shown.length - Math.ceil(this.room / this.height));
@@ -70,12 +79,19 @@ const Jobs = {
       return this.shown.slice(this.first, this.first + Math.ceil(this.room / this.height) + 2 * BEYOND);
     },
   },
+  watch: {
+    filter: "begin",
+    wanted: "begin",
+    shown: "keep",
+  },
   mounted() {
+    document.addEventListener("close", this.look, true); // of a dialog, which gives the focus back
     this.resized = new ResizeObserver(this.measure);
     this.resized.observe(this.$refs.scroll);
   },
   unmounted() {
     this.resized.disconnect();
+    document.removeEventListener("close", this.look, true);
   },
   methods: {
     measure() {
@@ -84,6 +100,29 @@ const Jobs = {
     },
     scrolled() {
       this.top = this.$refs.scroll.scrollTop;
+    },
+    begin() {
+      this.held = null;
+      this.top = this.$refs.scroll.scrollTop = 0;
+    },
+    // New rows come above: what somebody reads further down stays where it is.
+    keep(now, before) {
+      const at = Math.floor(this.top / this.height);
+      if (!at) return;
+      const places = new Map(now.map((job, place) => [job.id, place]));
+      const from = before.findIndex((job, place) => place >= at && places.has(job.id));
+      if (from < 0) return;
+      this.top += (places.get(before[from].id) - from) * this.height;
+      this.$nextTick(() => (this.$refs.scroll.scrollTop = this.top));
+    },
+    // Under the pointer, or with the keyboard's focus in it, the list holds still: the same rows in the same places.
+    look() {
+      requestAnimationFrame(() => {
+        const list = this.$refs.scroll;
+        if (!list || document.querySelector("dialog[open]")) return;
+        const inside = (HOVERS.matches && list.matches(":hover")) || list.matches(":focus-visible, :has(:focus-visible)");
+        if (inside !== !!this.held) this.held = inside ? this.shown.map((job) => job.id) : null;
+      });
     },
     text: (job) => `${job.name} ${job.id} ${job.operations.join(";")} ${job.worker} ${job.why}`.toLowerCase(),
   },
@@ -95,12 +134,15 @@ const Jobs = {
           <button v-for="(_, name) in FILTERS" :key="name" type="button" class="filter" :class="name"
             :aria-pressed="filter === name" @click="filter = name">{{ name }} <span class="num">{{ counts[name] }}</span></button>
         </div>
+        <span v-if="lab.jobs.length >= lab.most" class="note">of the newest {{ lab.most }}</span>
         <input class="search" type="search" v-model="wanted" placeholder="Find" aria-label="Find a job" />
       </div>
       <p class="legend" aria-hidden="true"><span v-for="name in STAGES" :key="name"><i :class="name"></i>{{ STAGE_WORDS[name] }}</span></p>
-      <div ref="scroll" class="scroll" tabindex="0" role="region" aria-label="List of jobs" @scroll.passive="scrolled">
-        <ul class="rows" :style="{ height: shown.length * height + 'px', paddingTop: first * height + 'px' }">
-          <Row v-for="(job, at) in drawn" :key="job.id" :job="job" :place="first + at + 1" :count="shown.length" @open="$emit('open', $event)" @retry="$emit('retry', $event)" />
+      <div class="news"><span v-if="fresh" class="num">{{ fresh }} new</span></div>
+      <div ref="scroll" class="scroll" tabindex="0" role="region" aria-label="List of jobs" @scroll.passive="scrolled"
+        @pointerenter="look" @pointerleave="look" @focusin="look" @focusout="look">
+        <ul class="rows" :style="{ height: shown.length * height + 'px' }">
+          <Row v-for="(job, at) in drawn" :key="job.id" :style="{ transform: 'translateY(' + (first + at) * height + 'px)' }" :job="job" :place="first + at + 1" :count="shown.length" @open="$emit('open', $event)" @retry="$emit('retry', $event)" />
         </ul>
         <p v-if="!shown.length" class="empty">
           <template v-if="lab.link.state === 'starting'">Connecting to the API …</template>

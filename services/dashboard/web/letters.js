@@ -8,15 +8,28 @@ const Letters = {
     rows: () => lab.letters?.rows ?? [],
     count: () => lab.letters?.count ?? 0,
   },
+  watch: {
+    // A letter that is sent again goes, and the button under the keyboard's focus with it.
+    async rows() {
+      const list = this.$refs.list;
+      const focused = [...list.children].findIndex((each) => each.contains(document.activeElement));
+      if (focused < 0) return;
+      const { activeElement } = document;
+      await this.$nextTick();
+      if (activeElement.isConnected) return;
+      const next = list.children[Math.min(focused, list.children.length - 1)];
+      (next?.querySelector(".act button:last-child") ?? this.$refs.title).focus();
+    },
+  },
   methods: { clock },
   template: `
     <section class="panel letters" aria-labelledby="letters-title">
-      <div class="bartop"><h2 id="letters-title">Dead letters</h2><span class="count num" :class="{ some: count }">{{ count }}</span>
+      <div class="bartop"><h2 id="letters-title" ref="title" tabindex="-1">Dead letters</h2><span class="count num" :class="{ some: count }">{{ count }}</span>
         <span class="gap"></span>
         <button type="button" class="small" :disabled="!count" @click="$emit('replay_all')">Replay all</button>
         <button type="button" class="small danger" :disabled="!count" @click="$emit('purge')">Purge …</button></div>
       <p v-if="lab.letters?.error" class="problem" role="alert">{{ lab.letters.error }}</p>
-      <ul class="dead">
+      <ul ref="list" class="dead">
         <li v-for="row in rows" :key="row.id" :data-id="row.id">
           <div class="what"><b>{{ row.code || row.reason }}</b> <span class="note">{{ clock(row.at) }}<template v-if="row.attempts > 1"> · after {{ row.attempts }} attempts</template><template
             v-if="row.replays"> · replayed {{ row.replays }}×</template></span>

@@ -6,6 +6,7 @@ const AT_ONCE = 3;
 const PREVIEWS = 12;
 const MAX_FILES = 500;
 const MAX_COPIES = 100;
+const DRAGS = ["dragenter", "dragover", "dragleave", "drop"];
 
 // crypto.randomUUID is there on https and on this computer only.
 const word = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -49,16 +50,26 @@ const Sender = {
       this.take(event.target.files);
       event.target.value = "";
     },
-    dropped(event) {
-      this.over = 0;
-      this.take(event.dataTransfer.files);
+    // Anywhere on the page: a browser would else open what is dropped beside the field, in place of the page.
+    dragged(event) {
+      if (!event.dataTransfer?.types.includes("Files")) return;
+      event.preventDefault();
+      if (event.type === "dragenter") this.over += 1;
+      if (event.type === "dragleave") this.over -= 1;
+      if (event.type === "drop") {
+        this.over = 0;
+        this.take(event.dataTransfer.files);
+      }
     },
     pasted(event) {
       if (event.clipboardData.files.length) this.take(event.clipboardData.files);
     },
-    drop(item) {
+    async drop(item, place) {
       URL.revokeObjectURL(item.preview);
       this.items = this.items.filter((each) => each !== item);
+      await this.$nextTick();
+      const next = this.$refs.tray?.children[Math.min(place, this.shown.length - 1)];
+      (next?.querySelector(".off") ?? this.$refs.files).focus();
     },
     clear() {
       for (const item of this.items) URL.revokeObjectURL(item.preview);
@@ -68,20 +79,22 @@ const Sender = {
     async send() {
       this.sending = true;
       const waiting = [...this.ready];
+      // As it was when the button was pressed: what is changed meanwhile is for the next time.
+      const how = { operations: this.operations.text, priority: this.priority, times: this.times };
       const work = async () => {
-        for (let item = waiting.shift(); item; item = waiting.shift()) await this.sendOne(item);
+        for (let item = waiting.shift(); item; item = waiting.shift()) await this.sendOne(item, how);
       };
       await Promise.all(Array.from({ length: AT_ONCE }, work));
       this.sending = false;
     },
-    async sendOne(item) {
+    async sendOne(item, { operations, priority, times }) {
       item.state = "sending";
       item.why = "";
       try {
-        while (item.done < this.times) {
+        while (item.done < times) {
           const form = new FormData();
-          form.append("operations", this.operations.text);
-          form.append("priority", String(this.priority));
+          form.append("operations", operations);
+          form.append("priority", String(priority));
           form.append("file", item.file, item.file.name);
           // Sent again after an answer that got lost, it is the same job.
           const headers = { "Idempotency-Key": `${item.word}-${item.done}`, "X-Queue-Lab": "page" };
@@ -98,25 +111,27 @@ const Sender = {
   },
   mounted() {
     document.addEventListener("paste", this.pasted);
+    for (const name of DRAGS) document.addEventListener(name, this.dragged);
   },
   unmounted() {
     document.removeEventListener("paste", this.pasted);
+    for (const name of DRAGS) document.removeEventListener(name, this.dragged);
     this.clear();
   },
   template: `
     <section class="panel sender" aria-labelledby="sender-title">
       <div class="bartop"><h2 id="sender-title">Send pictures</h2></div>
       <form @submit.prevent="send">
-        <label class="drop" :class="{ over }" @dragenter.prevent="over += 1" @dragleave="over -= 1" @dragover.prevent @drop.prevent="dropped">
-          <input type="file" multiple accept="image/*" @change="chosen" class="unseen" aria-label="Choose pictures" />
+        <label class="drop" :class="{ over }">
+          <input ref="files" type="file" multiple accept="image/*" @change="chosen" class="unseen" aria-label="Choose pictures" />
           <b>Drop pictures here</b><span>or <u>choose files</u>, or paste one</span>
         </label>
         <div class="tray" v-if="items.length">
-          <ul class="previews" aria-label="Pictures to send">
-            <li v-for="item in shown" :key="item.key" :class="item.state" :title="item.file.name + ', ' + bytes(item.file.size) + (item.why ? '\\n' + item.why : '')">
+          <ul ref="tray" class="previews" aria-label="Pictures to send">
+            <li v-for="(item, place) in shown" :key="item.key" :class="item.state" :title="item.file.name + ', ' + bytes(item.file.size) + (item.why ? '\\n' + item.why : '')">
               <img v-if="item.preview" :src="item.preview" :alt="item.file.name" decoding="async" />
               <span class="badge" v-if="item.state !== 'ready'" aria-hidden="true">{{ { sending: "…", sent: "✓", refused: "!" }[item.state] }}</span>
-              <button v-if="item.state !== 'sending'" type="button" class="off" @click="drop(item)" :aria-label="'Leave out ' + item.file.name">×</button>
+              <button v-if="item.state !== 'sending'" type="button" class="off" @click="drop(item, place)" :aria-label="'Leave out ' + item.file.name">×</button>
             </li>
             <li v-if="items.length > shown.length" class="rest num">+{{ items.length - shown.length }}</li>
           </ul>

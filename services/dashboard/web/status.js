@@ -32,23 +32,23 @@ const Status = {
   },
   template: `
     <header class="head">
-      <a class="brand" href="/"><span class="mark" aria-hidden="true"><i></i><i></i><i></i></span>Queue Lab</a>
+      <h1><a class="brand" href="/"><span class="mark" aria-hidden="true"><i></i><i></i><i></i></span>Queue Lab</a></h1>
       <p class="health" :class="state[0]" role="status" :title="details">
         <span class="dot" aria-hidden="true"></span>{{ state[1] }}
         <span v-for="check in checks" :key="check.name" class="check" :class="{ bad: !check.ok }">{{ check.name }}</span>
       </p>
-      <p v-if="lab.faults?.rows.length" class="faults" role="status">
+      <p v-if="lab.faults?.rows?.length" class="faults" role="status">
         <b>Faults on</b><span v-for="fault in lab.faults.rows" :key="fault">{{ fault }}</span>
       </p>
       <span class="gap"></span>
-      <button class="quiet" type="button" @click="turn" :aria-label="'Colours: ' + look + '. Change'">{{ look }}</button>
+      <button class="quiet" type="button" @click="turn" title="Turn to the next: auto, light, dark">Colours: {{ look }}</button>
       <template v-if="username">
         <span class="who"><b>{{ username }}</b><span v-if="role === 'admin'" class="tag">admin</span></span>
         <button class="quiet" type="button" @click="$emit('logout')">Log out</button>
       </template>
     </header>
     <div class="banner bad" role="alert" v-if="lab.link.state === 'away'">
-      <b>The API is away since {{ clock(lab.link.since) }}.</b> {{ lab.link.text }}
+      <b>No news from the API since {{ clock(lab.link.since) }}.</b> {{ lab.link.text }}
       What you see is how it was; it goes on by itself when the API is back.
     </div>
     <div class="banner bad" role="alert" v-else-if="broken.length">

@@ -3,6 +3,8 @@ const { shallowReactive } = Vue;
 
 export const lab = shallowReactive({
   jobs: [], // newest first
+  most: Infinity, // how many of them are kept
+  results: [], // completed pictures, those that ended last
   link: { state: "starting", text: "" },
   health: null,
   faults: null,
@@ -23,11 +25,14 @@ export const STAGE_WORDS = {
   finish: "finish",
 };
 
+const RESULTS = 12;
 const known = new Map();
 let ahead = 0; // how far this computer's clock is ahead of the server's, seconds
 
 export function take(patch) {
   if (patch.whole) known.clear();
+  lab.most = patch.most;
+  lab.results = results(patch);
   for (const job of patch.jobs) known.set(job.id, job);
   if (patch.whole || patch.jobs.length) {
     // board.py has the same order: else one side would keep a job that the other has let go.
@@ -38,6 +43,16 @@ export function take(patch) {
   for (const part of ["link", "health", "faults", "queues", "workers", "letters"])
     if (part in patch) lab[part] = patch[part];
   if (patch.now) ahead = Date.now() / 1000 - patch.now;
+}
+
+// In a burst, what is completed may be older than all jobs of the list; here it is seen all the same.
+function results(patch) {
+  if (!patch.whole && !patch.jobs.length) return lab.results;
+  const told = new Set(patch.jobs.map((job) => job.id));
+  const before = patch.whole ? [] : lab.results.filter((job) => !told.has(job.id));
+  return [...before, ...patch.jobs.filter((job) => job.kind === "image" && job.status === "completed")]
+    .sort((a, b) => b.end - a.end)
+    .slice(0, RESULTS);
 }
 
 export const job = (id) => known.get(id);
