@@ -51,10 +51,10 @@ class Watch:
             time.sleep(PAUSE_S)
         return left
 
-    def up(self) -> list[str]:
-        """Name the instances that Prometheus looks at and that answer, in order."""
+    def up(self, label: str = "instance") -> list[str]:
+        """Name the instances (or by another label) that Prometheus looks at and that answer, in order."""
         found = self._get("targets")["activeTargets"]
-        return sorted({target["labels"]["instance"] for target in found if target["health"] == "up"})
+        return sorted({target["labels"][label] for target in found if target["health"] == "up"})
 
     def firing(self) -> set[str]:
         """Name the alerts that fire."""
