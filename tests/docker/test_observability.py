@@ -43,7 +43,7 @@ def test_containers_are_followed_as_they_are_scaled(stack: Stack, watch: Watch) 
 
 def test_a_container_that_is_gone_is_told(stack: Stack, watch: Watch) -> None:
     """Its target goes with its name, so there is no `up` that could be 0: it is missed, and told once."""
-    # Not its `up`: one that a Prometheus before this saw last counts for five minutes.
+    # Not its `up`: that may be what a Prometheus before this saw last.
     eventually(lambda: "notifier" in watch.up("service"), SOON_S)
     stack.runtime.kill("notifier-1", respawn=False)
     eventually(lambda: _down(watch) != [], LATER_S)

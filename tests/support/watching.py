@@ -23,7 +23,7 @@ ANSWER_S, PAUSE_S = 5, 0.2
 
 _SETS = re.compile(r"\b(?:and|or|unless)\b(?:\s+(?:on|ignoring)\s*\([^)]*\))?")
 _COMPARED = re.compile(r"\s*(?:[=!]=|[<>]=?)\s*(?:scalar\((?P<other>[^()]*)\)|[\d.]+)\s*$")
-_ABSENT = re.compile(r"^absent\((?P<inner>.*)\)$", re.DOTALL)
+_ABSENT = re.compile(r"^absent(?:_over_time)?\((?P<inner>.*?)(?:\[\w+\])?\)$", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
