@@ -11,9 +11,11 @@ from labkit.stack import Options
 from tests.acceptance.stack import Live, Stack, eventually, images
 from tests.support.watching import Watch, drawn
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
 
 SOON_S = 40
+# As a rule 40: two looks until a target that is gone is given up, and the alert waits for 20 s.
+LATER_S = 90
 
 
 @pytest.fixture
@@ -37,6 +39,22 @@ def test_containers_are_followed_as_they_are_scaled(stack: Stack, watch: Watch) 
     assert watch.silent((expression for _, expression in drawn()), SOON_S) == []
     stack.runtime.scale("worker", 1)
     eventually(lambda: _workers(watch) == ["worker-1"], SOON_S)
+
+
+def test_a_container_that_is_gone_is_told(stack: Stack, watch: Watch) -> None:
+    """Its target goes with its name, so there is no `up` that could be 0: it is missed, and told once."""
+    # Not its `up`: that may be what a Prometheus before this saw last.
+    eventually(lambda: "notifier" in watch.up("service"), SOON_S)
+    stack.runtime.kill("notifier-1", respawn=False)
+    eventually(lambda: _down(watch) != [], LATER_S)
+    assert _down(watch) == [("notifier", None)]
+    assert watch.ask('up{service="notifier"}') == []
+
+
+def _down(watch: Watch) -> list[tuple[str, str | None]]:
+    """Return service and instance of each alert that fires."""
+    found = watch.ask('ALERTS{alertname="ServiceDown", alertstate="firing"}')
+    return [(sample["metric"]["service"], sample["metric"].get("instance")) for sample in found]
 
 
 def _workers(watch: Watch) -> list[str]:

@@ -19,7 +19,7 @@ from labkit.cli.app import FIRST, app
 from labkit.cli.options import CLASS, KIT, PANELS
 from labkit.labs.content import everything
 from labkit.links import summary_of
-from labkit.stack import SERVICES
+from labkit.stack import DOCKER_SERVICES, SERVICES
 from services.common import metrics
 
 SERVICES_ROOT = Path(metrics.__file__).parents[1]
@@ -28,6 +28,9 @@ HELPERS = {"consumed": "messages_consumed", "storage_call": "storage_operations"
 EVERYWHERE = ("program_info",)
 """What each program says of itself as it begins, in services/common/program.py."""
 SUMMARY = 60
+ONLY_DOCKER = {service.name for service in DOCKER_SERVICES} - {service.name for service in SERVICES}
+OTHERWISE = {"amqp": "AMQP, for programs", "postgresql": "the job table, SQL"}
+"""What is at a port that is not for a browser."""
 
 HEAD = """\
 # Quick reference
@@ -202,17 +205,17 @@ def _help(command: Any) -> str:  # noqa: ANN401  (as above)
 
 
 def _addresses() -> Iterator[str]:
-    ports = [(service, port) for service in SERVICES for port in service.ports if port.scheme]
-    docker = any(getattr(port, "docker", 0) for _, port in ports)
+    more = [service for service in DOCKER_SERVICES if service.name in ONLY_DOCKER]
+    ports = [(service, port) for service in (*SERVICES, *more) for port in service.ports if port.scheme]
     yield "## Where it answers\n"
-    yield "| what | port |" + (" with Docker |" if docker else "")
-    yield "|---|---|" + ("---|" if docker else "")
+    yield "| what | without Docker | with Docker |"
+    yield "|---|---|---|"
     for service, port in sorted(ports, key=lambda pair: pair[0].name != "api"):
-        what = summary_of(service.name, port.name) or "AMQP, for programs"
-        more = f" {getattr(port, 'docker', 0) or '-'} |" if docker else ""
+        what = summary_of(service.name, port.name) or OTHERWISE[port.scheme]
         path = "/metrics" if port.name == "prometheus" else ""
         where = f"http://127.0.0.1:{port.base}{path}" if port.scheme == "http" else f"{port.base}"
-        yield f"| {service.name}: {what} | {where} |{more}"
+        here = "-" if service.name in ONLY_DOCKER else where
+        yield f"| {service.name}: {what} | {here} | {port.docker or '-'} |"
     yield ""
 
 

@@ -47,6 +47,9 @@ def test_the_figures_are_those_of_the_files() -> None:
     assert LIMITS == ("--storage.tsdb.retention.time=2d", "--storage.tsdb.retention.size=256MB")
     assert "two days, 256 MB at the most" in PAGE
     assert f"silent for {FRESH_S:g} s leaves" in PAGE
+    assert "`scale 4` shows four within twenty seconds" in PAGE
+    [workers] = [panel for panel in panels() if panel["title"] == "Workers that answer"]
+    assert "`labctl scale 4` changes it within twenty seconds" in workers["description"]
     [burning] = [alert for alert in alerts() if alert["alert"] == "ErrorBudgetBurning"]
     assert re.findall(r">=? (\d+)", burning["expr"]) == ["6", "6", "10"]
     assert "more than 6 in 100 jobs have failed, at least 10 jobs" in PAGE

@@ -10,7 +10,7 @@ import pytest
 import typer.main
 
 from labkit.cli.app import app
-from labkit.stack import SERVICES
+from labkit.stack import DOCKER_SERVICES, SERVICES
 from services.common.logs import EVENTS
 from tests.docs.records import RECORDS
 from tests.docs.render import PAGES, ROOT
@@ -57,15 +57,17 @@ def _is_route(path: str, routes: set[str]) -> bool:
 
 
 def test_the_readme_lists_every_port() -> None:
-    """The table of addresses has every port that a person may open."""
+    """The table of addresses has every port that a person may open, without Docker and with it."""
     text = (ROOT / "README.md").read_text()
-    missing = [
-        port.base
-        for service in SERVICES
+    here = {service.name for service in SERVICES}
+    more = [service for service in DOCKER_SERVICES if service.name not in here]
+    rows = [
+        f"| {port.base if service.name in here else '-'} | {port.docker or '-'} |"
+        for service in (*SERVICES, *more)
         for port in service.ports
-        if port.scheme and f"| {port.base} |" not in text
+        if port.scheme
     ]
-    assert missing == []
+    assert [row for row in rows if row not in text] == []
 
 
 def test_log_events_are_past_tense_words() -> None:

@@ -23,7 +23,7 @@ ANSWER_S, PAUSE_S = 5, 0.2
 
 _SETS = re.compile(r"\b(?:and|or|unless)\b(?:\s+(?:on|ignoring)\s*\([^)]*\))?")
 _COMPARED = re.compile(r"\s*(?:[=!]=|[<>]=?)\s*(?:scalar\((?P<other>[^()]*)\)|[\d.]+)\s*$")
-_ABSENT = re.compile(r"^absent\((?P<inner>.*)\)$", re.DOTALL)
+_ABSENT = re.compile(r"^absent(?:_over_time)?\((?P<inner>.*?)(?:\[\w+\])?\)$", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,10 @@ class Watch:
             time.sleep(PAUSE_S)
         return left
 
-    def up(self) -> list[str]:
-        """Name the instances that Prometheus looks at and that answer, in order."""
+    def up(self, label: str = "instance") -> list[str]:
+        """Name the instances (or by another label) that Prometheus looks at and that answer, in order."""
         found = self._get("targets")["activeTargets"]
-        return sorted({target["labels"]["instance"] for target in found if target["health"] == "up"})
+        return sorted({target["labels"][label] for target in found if target["health"] == "up"})
 
     def firing(self) -> set[str]:
         """Name the alerts that fire."""

@@ -79,6 +79,7 @@ def test_the_limits_of_an_alert_are_left_out() -> None:
     assert operands('a{x="1"} > 0\n  and on (q) b == 0') == ['a{x="1"}', "b"]
     assert operands("p95 > scalar(limit)") == ["p95", "limit"]
     assert operands("absent(info) == 1") == ["info"]
+    assert operands("absent_over_time(up[5s]) == 1") == ["up"]
 
 
 @pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert["alert"])

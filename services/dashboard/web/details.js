@@ -39,7 +39,9 @@ const Details = {
   },
   watch: {
     listed(now, before) {
-      if (this.id && now?.status !== before?.status) this.load();
+      // A job may fail again so soon that nobody sees it run.
+      const changed = now?.status !== before?.status || now?.generation !== before?.generation;
+      if (this.id && changed) this.load();
     },
   },
   methods: {
