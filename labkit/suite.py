@@ -12,13 +12,13 @@ from queue import Empty, SimpleQueue
 
 from labkit.crew import Crew
 
-QUICK_TIERS_S = {"unit": 360, "docs": 60, "integration": 480}
+QUICK_TIERS_S = {"unit": 390, "docs": 60, "contract": 120, "integration": 510}
 """The folders of tests/ that go one after the other, each with its budget in seconds."""
 
-LONG_TIERS_S = {"acceptance": 780, "contract": 120, "browser": 120}
+LONG_TIERS_S = {"acceptance": 810, "browser": 180}
 """Those that go beside them: they mostly wait for what a stack does."""
 
-IMAGE_S, DOCKER_S = 120, 480
+IMAGE_S, DOCKER_S = 120, 560
 """Budgets of the image of the services, and of the tests that need a Docker engine."""
 
 PROGRAMS = ("rabbitmq", "prometheus", "chromium")
