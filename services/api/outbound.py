@@ -7,7 +7,6 @@ inside, now or a moment later, leads nowhere. Redirects are not followed.
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import socket
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from services.common.errors import TransientError
+from services.common.targets import permitted
 
 TIMEOUT = urllib3.Timeout(connect=3, read=5)
 CHUNK_BYTES = 8 * 1024
@@ -44,9 +44,7 @@ def resolve(host: str) -> list[str]:
 
 def is_public(address: str) -> bool:
     """Whether an address is one of the public network."""
-    found = ipaddress.ip_address(address)
-    mapped = getattr(found, "ipv4_mapped", None) or found
-    return bool(mapped.is_global and not mapped.is_multicast)
+    return permitted(address, allow_private=False)
 
 
 class Outbound:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -19,6 +20,7 @@ from services.dashboard.sessions import EVERYBODY, Identity, Sessions
 
 CHUNK_BYTES = 64 * 1024
 MAX_LOGIN_BYTES = 4096
+LOGIN_BODY_S = 10
 WHO = "who"
 """The key of an identity, in the signed cookie."""
 PAGE = "x-queue-lab"
@@ -27,9 +29,11 @@ PAGE = "x-queue-lab"
 PASSED = ("content-type", "content-length", "content-disposition", "etag")
 # What was uploaded is shown by its own address too: there it may do nothing.
 FILE_HEADERS = {
-    "Cache-Control": "private, max-age=300",
     "Content-Security-Policy": "sandbox; default-src 'none'; img-src 'self'; style-src 'unsafe-inline'",
 }
+
+KEPT, NOT_KEPT = "private, max-age=300", "private, no-store"
+"""Where people log in, nothing stays in a browser that the next one uses."""
 
 WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -82,7 +86,7 @@ class Relay:
     async def job(self, request: Request) -> Response:
         """Return one job, and its row as the list has it: there it may be no more."""
         found = await self._acting(request).get(f"/jobs/{_word(request, 'job_id')}")
-        return JSONResponse({**found, "row": rows.row(found)})
+        return JSONResponse({**found, "row": rows.row(found)}, headers={"Cache-Control": NOT_KEPT})
 
     async def file(self, request: Request) -> Response:
         """Return a file of a job as a stream."""
@@ -100,7 +104,8 @@ class Relay:
                 async for chunk in answer.content.iter_chunked(CHUNK_BYTES):
                     yield chunk
 
-        return StreamingResponse(chunks(), answer.status, passed | FILE_HEADERS)
+        kept = KEPT if identity_of(request, self._sessions) is None else NOT_KEPT
+        return StreamingResponse(chunks(), answer.status, passed | FILE_HEADERS | {"Cache-Control": kept})
 
     async def send(self, request: Request) -> Response:
         """Pass an upload on as it comes."""
@@ -140,7 +145,7 @@ class Relay:
     async def _leave(self, request: Request) -> None:
         key = str(request.session.pop(WHO, EVERYBODY))
         if key != EVERYBODY:
-            await self._sessions.logout(key)
+            self._sessions.forget(key)
             await self._end(key)
 
 
@@ -170,11 +175,15 @@ def _address(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
+def _refused(status: int, code: str, message: str, hint: str) -> ApiRefused:
+    return ApiRefused(Refusal(status, code, message, hint))
+
+
 def _word(request: Request, name: str) -> str:
     """Return a part of the path; it becomes a part of the API's path, so it is looked at first."""
     word = str(request.path_params[name])
     if not WORD.fullmatch(word):
-        raise ApiRefused(Refusal(404, "route_not_found", "there is no such job or file", ""))
+        raise _refused(404, "route_not_found", "there is no such job or file", "GET /jobs lists the jobs.")
     return word
 
 
@@ -186,19 +195,27 @@ async def _login(request: Request) -> Login:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "body"
-        raise ApiRefused(Refusal(400, "bad_field", f"{where}: {first['msg']}", "")) from None
+        hint = "Send username and password."
+        raise _refused(400, "bad_field", f"{where}: {first['msg']}", hint) from None
 
 
 async def _body(request: Request) -> bytes:
     """Return a short body; one without a Content-Length is read no further than it may be long."""
     found = b""
-    async for chunk in request.stream():
-        found += chunk
-        if len(found) > MAX_LOGIN_BYTES:
-            raise ApiRefused(Refusal(413, "body_too_large", "name and password are too long", ""))
+    try:
+        async with asyncio.timeout(LOGIN_BODY_S):
+            async for chunk in request.stream():
+                found += chunk
+                if len(found) > MAX_LOGIN_BYTES:
+                    what = "name and password are too long"
+                    raise _refused(413, "body_too_large", what, "Send shorter ones.")
+    except TimeoutError:
+        what = "name and password did not come"
+        raise _refused(408, "request_timeout", what, "Send them again.") from None
     return found
 
 
 def _from_page(request: Request) -> None:
     if PAGE not in request.headers:
-        raise ApiRefused(Refusal(403, "origin_refused", "only the dashboard's own page sends here", ""))
+        what = "only the dashboard's own page sends here"
+        raise _refused(403, "origin_refused", what, "Programs use the API: POST /upload.")

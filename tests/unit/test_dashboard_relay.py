@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -24,6 +25,7 @@ from starlette.websockets import WebSocket
 from services.common.messages import Event
 from services.common.program import serving
 from services.common.storage import output_key
+from services.common.tokens import Tokens
 from services.dashboard.client import Api as Client
 from services.dashboard.client import open_session
 from services.dashboard.guard import HEADERS, Guard
@@ -33,6 +35,7 @@ from services.dashboard.sessions import Sessions
 from services.dashboard.settings import DashboardSettings
 from tests.support.api import Api, answer, code, picture, running
 from tests.support.examples import RESULT
+from tests.support.people import PASSWORD, SECRET, Person, account, town
 
 WEB = Path("services/dashboard/web")
 FROM_PAGE = {"X-Queue-Lab": "page"}
@@ -135,6 +138,25 @@ def test_files_come_as_the_api_gives_them(api: Api, front: Front) -> None:
     assert found.headers["content-security-policy"].startswith("sandbox")
     again = front.ask("GET", f"/files/{job_id}/result", headers={"If-None-Match": found.headers["etag"]})
     assert (again.status, again.data) == (304, b"")
+
+
+def test_nothing_stays_where_people_log_in(tmp_path: Path) -> None:
+    """The next one at the same computer finds no picture of the last one, and no way back in."""
+    with town(tmp_path) as people, fronting(people.api.url, auth="required") as front:
+        account(people.api.table, "clara")
+        body = json.dumps({"username": "clara", "password": PASSWORD}).encode()
+        entered = front.ask("POST", "/session", headers=FROM_PAGE, body=body)
+        assert entered.status == 200, entered.data
+        cookie = {"Cookie": entered.headers["set-cookie"].partition(";")[0]}
+        clara = people.api.table.users.find("clara")
+        assert clara
+        token = Tokens(SECRET).mint(clara.user_id, 60, clara.version)
+        job_id = answer(Person(people.api, token).upload())["job_id"]
+        for path in (f"/files/{job_id}/original", f"/job/{job_id}"):
+            found = front.ask("GET", path, headers=cookie)
+            assert (found.status, found.headers["cache-control"]) == (200, "private, no-store")
+        assert front.ask("DELETE", "/session", headers={**cookie, **FROM_PAGE}).status == 200
+        assert front.ask("GET", f"/job/{job_id}", headers=cookie).status == 401
 
 
 def test_a_job_and_the_catalogue_are_passed_on(api: Api, front: Front) -> None:
