@@ -63,7 +63,7 @@ def run_checks(
 ) -> None:
     """Run the kit's own checks: linter, types, tests.
 
-    Two lanes run side by side. With --docker: build the image, and run the tests that need a Docker engine.
+    Three lanes run side by side. With --docker: build the image, and run the tests that need a Docker engine.
     """
     lab = Lab.of(ctx)
     ensure({"test", "notebooks"})

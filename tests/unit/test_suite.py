@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from labkit.project import REPOSITORY
-from labkit.suite import LONG_TIERS_S, QUICK_TIERS_S, Outcome, Part, docker_lanes, lanes, run
+from labkit.suite import TIERS_S, Outcome, Part, docker_lanes, lanes, run
 from tests.checkout import eventually
 
 CI_S = 30 * 60
@@ -108,7 +108,7 @@ def test_further_arguments_go_to_pytest() -> None:
 def test_each_tier_is_a_part_with_a_budget() -> None:
     """No folder of tests is left out, and each lane keeps what CI allows."""
     tests = {path.parent.name for path in (REPOSITORY / "tests").glob("*/test_*.py")}
-    assert tests == QUICK_TIERS_S.keys() | LONG_TIERS_S.keys() | {"docker"}  # all of these are marked docker
+    assert tests == {"docker", *(name for tiers in TIERS_S for name in tiers)}  # all of docker are marked so
     names = {part.command[-1] for lane in lanes() for part in lane if part.command[1] == "pytest"}
     assert names == {f"tests/{name}" for name in tests - {"docker"}}
     longest = max(sum(part.budget_s for part in lane) for lane in (*lanes(), *docker_lanes()))
