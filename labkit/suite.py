@@ -91,12 +91,12 @@ def docker_lanes(pytest_arguments: Sequence[str] = ()) -> tuple[Lane, ...]:
     build = Part("images", ("-m", "labkit.images", "build"), IMAGE_S)
     if pytest_arguments:
         return ((build, _on_docker("docker", DOCKER_S, *pytest_arguments)),)
-    guided = "tests/docker/test_guided.py"
+    guided, watched = (f"tests/docker/test_{name}.py" for name in ("guided", "observability"))
     return (
-        (build, _on_docker("experiments, labs", DOCKER_S, guided)),
+        (build, _on_docker("labs, observability", DOCKER_S, guided, watched)),
         (
             _on_docker("contract", DOCKER_S / 2, "tests/contract", "tests/integration"),
-            _on_docker("scenarios", DOCKER_S, "tests/docker", f"--ignore={guided}"),
+            _on_docker("scenarios", DOCKER_S, "tests/docker", f"--ignore={guided}", f"--ignore={watched}"),
         ),
     )
 
