@@ -166,7 +166,7 @@ def _job(upload: Upload, order: Order, job_id: str, fingerprint: str = "") -> Jo
 
 
 def again(row: JobRow) -> Job:
-    """Return the job of a row, as it was or will be sent for the first time."""
+    """Return the job of a row, as it was last sent, or will be sent for the first time."""
     return Job(
         job_id=row.job_id,
         kind=row.kind,

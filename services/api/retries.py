@@ -8,9 +8,9 @@ from collections import OrderedDict
 from weakref import WeakValueDictionary
 
 from services.api.errors import ApiError
+from services.api.intake import again
 from services.api.letters import Letters
 from services.common.jobs import JobRow
-from services.common.messages import Job
 
 KEPT_S = 30.0
 """How long it is remembered what was sent: by then the row says so."""
@@ -46,18 +46,7 @@ class Retries:
             return row.generation + 1
         if row.original_path is None:
             raise ApiError("job_gone", "there is no dead letter, and the job is nowhere else")
-        job = Job(
-            job_id=row.job_id,
-            kind=row.kind,
-            generation=row.generation,
-            operations=row.operations,
-            filename=row.filename,
-            original_key=row.original_path,
-            priority=row.priority,
-            callback_url=row.callback_url or "",
-            clock={"accepted": row.created_at},
-        )
-        return (await self._letters.send_again(job)).generation
+        return (await self._letters.send_again(again(row))).generation
 
     def _forget(self) -> None:
         before = time.monotonic() - KEPT_S

@@ -17,6 +17,12 @@ def is_own(host: str) -> bool:
     return bool(_OWN_NAME.fullmatch(host.lower()))
 
 
+def same_origin(origin: str, host: str | None) -> bool:
+    """Whether a page of this origin came from the server that is asked by this Host header."""
+    # Compared, not parsed: whatever a client writes into them, they are the same text or they are not.
+    return bool(host and host_of(origin) == host.lower())
+
+
 def host_of(origin: str) -> str:
     """Return what follows the scheme of an origin, which has no path."""
     return origin.partition("://")[2].lower()

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from services.common.hosts import host_of, is_own
+from services.common.hosts import is_own, same_origin
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 REFUSED = 1008
@@ -83,8 +83,8 @@ class Guard:
 
 def _own(headers: Headers) -> bool:
     """Whether a page of this origin asks, or a program: that sends no origin, and has no cookie to misuse."""
-    origin, host = headers.get("origin"), headers.get("host", "").lower()
-    return origin is None or bool(host and host_of(origin) == host)
+    origin = headers.get("origin")
+    return origin is None or same_origin(origin, headers.get("host"))
 
 
 def _secure(start: Message) -> None:

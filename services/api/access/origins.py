@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from services.api.errors import ApiError
-from services.common.hosts import host_of, is_own
+from services.common.hosts import host_of, is_own, same_origin
 
 _ORIGIN = re.compile(r"https?://[^/*@?#\s]+")
 
@@ -33,8 +33,7 @@ class Origins:
 
     def check_origin(self, origin: str | None, host: str | None) -> None:
         """Let in programs and the pages that may. Raises an `ApiError`."""
-        # Compared, not parsed: whatever a client writes into it, it is the same text or it is not.
-        if origin is None or origin in self.allowed or (host and host_of(origin) == host.lower()):
+        if origin is None or origin in self.allowed or same_origin(origin, host):
             return
         raise ApiError("origin_refused", f"pages of {origin[:200]} may not do this")
 
