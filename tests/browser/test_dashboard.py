@@ -175,6 +175,7 @@ def test_the_keyboard_is_enough(window: Window) -> None:
     tab_to(window, opener)
     keyboard.press("Enter")
     dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("slider")).to_be_visible()  # before it is open, Tab goes on through the page
     tab_to(window, dialog.get_by_role("slider"))
     tab_to(window, dialog.get_by_role("button", name="Close"), "Shift+Tab")
     keyboard.press("Escape")
